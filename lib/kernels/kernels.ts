@@ -1,0 +1,129 @@
+/**
+ * The one interface that every kernel provider implements, in plain words and shapes.
+ *
+ * Kernels write into arrays they are given and allocate nothing that outlives the call. All matrices are row-major.
+ * Arrays are views of the shared memory (see `memory.ts`), so a provider may use their `byteOffset` as an address.
+ *
+ * **Batch invariance**: an output element depends on its own row, its own column and the inner dimension alone, never on
+ * the number of rows, on tile edges, on the batch it travels in, or on a thread. Then the same key gives the same tokens
+ * in any batch, and PPO's first ratio is exactly 1.
+ */
+
+/** The arrays kernels compute with. */
+export type Floats = Float32Array | Float64Array;
+
+/** Row and column stride of a matrix, in elements: `[n, 1]` as stored, `[1, n]` transposed. */
+export type Strides = readonly [row: number, column: number];
+
+/** Number of `Int32`s that describe one attention segment. */
+export const SEGMENT = 6;
+
+/** Sizes of attention: query heads, key/value heads (a divisor), size of a head, and the factor on the scores. */
+export interface AttentionShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly headDim: number;
+  readonly scale: number;
+}
+
+/** What Adam needs to know in one step; `correction1` is 1 − β₁ᵗ and `correction2` is 1 − β₂ᵗ. */
+export interface AdamStep {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly correction1: number;
+  readonly correction2: number;
+}
+
+/** Elementwise functions of one argument; `log1mexp` is log(1 − eˣ) for x < 0. */
+export type UnaryOp = "neg" | "exp" | "log" | "square" | "sigmoid" | "logSigmoid" | "log1mexp" | "relu";
+
+/** Elementwise functions of two arguments; one of length 1 stands for all elements. */
+export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
+
+/**
+ * A kernel provider for arrays of type `A`.
+ *
+ * Attention segments are rows of six integers `[start, end, prefixStart, prefixEnd, keyStart, past]`: the query rows are
+ * `start … end−1`; query `start + i` sees the key rows `prefixStart … prefixEnd−1` (a shared prompt, possibly empty) and
+ * `keyStart … keyStart + past + i` (its own past and itself). In training `keyStart = start` and `past = 0`; in
+ * generation the keys are rows of a cache. Key rows are summed in that order.
+ */
+export interface Kernels<A extends Floats> {
+  /** The provider's name, as in `--backend`. */
+  readonly name: string;
+  /** C ← A·B + beta·C with A `[m, k]`, B `[k, n]` by strides and C `[m, n]` with rows `ldc` apart; beta is 0 or 1. */
+  gemm(
+    m: number,
+    n: number,
+    k: number,
+    a: A,
+    aStrides: Strides,
+    b: A,
+    bStrides: Strides,
+    c: A,
+    ldc: number,
+    beta: 0 | 1,
+  ): void;
+  /** out[i] ← table[ids[i]]; table `[V, dim]`, out `[T, dim]`. */
+  gatherRows(table: A, ids: Int32Array, out: A, dim: number): void;
+  /** out[ids[i]] ← out[ids[i]] + x[i]; x `[T, dim]`, out `[V, dim]`; in order of i. */
+  scatterAddRows(x: A, ids: Int32Array, out: A, dim: number): void;
+  /** out ← x / √(mean x² + eps) · weight, by rows of `dim`. */
+  rmsNorm(x: A, weight: A, out: A, dim: number, eps: number): void;
+  /** Gradients of `rmsNorm` for the output gradient `g`: dx is overwritten, dWeight `[dim]` is overwritten. */
+  rmsNormBackward(x: A, weight: A, g: A, dx: A, dWeight: A, dim: number, eps: number): void;
+  /**
+   * Rotary embedding of x `[T, heads, headDim]`: the pair (j, j + headDim/2) turns by the angle of its position, whose
+   * cosines and sines are the row `positions[t]` of `cos` and `sin` `[P, headDim/2]`. `direction` −1 turns back.
+   */
+  rotary(
+    x: A,
+    positions: Int32Array,
+    cos: A,
+    sin: A,
+    out: A,
+    heads: number,
+    headDim: number,
+    direction: 1 | -1,
+  ): void;
+  /** out `[Q, heads, headDim]` ← softmax(scale · q·kᵀ)·v over each query's keys; lse `[Q, heads]` ← log Σ exp(scores). Rows no segment names become 0. */
+  attention(q: A, k: A, v: A, segments: Int32Array, out: A, lse: A, shape: AttentionShape): void;
+  /** Gradients of `attention` for the output gradient `g`: dq, dk, dv are overwritten (rows no segment names become 0). */
+  attentionBackward(
+    q: A,
+    k: A,
+    v: A,
+    out: A,
+    lse: A,
+    g: A,
+    segments: Int32Array,
+    dq: A,
+    dk: A,
+    dv: A,
+    shape: AttentionShape,
+  ): void;
+  /** out ← silu(gate) · up, silu(x) = x·σ(x). */
+  siluGate(gate: A, up: A, out: A): void;
+  /** Gradients of `siluGate`. */
+  siluGateBackward(gate: A, up: A, g: A, dGate: A, dUp: A): void;
+  /** logps[r] ← logits[r, targets[r]] − lse[r] and lse[r] ← log Σ_v exp logits[r, v], by rows of `vocab`. */
+  logProbRows(logits: A, targets: Int32Array, logps: A, lse: A, vocab: number): void;
+  /** logits[r, v] ← g[r]·(1[v = targets[r]] − exp(logits[r, v] − lse[r])), in place. */
+  logProbRowsBackward(logits: A, targets: Int32Array, lse: A, g: A, vocab: number): void;
+  /** out[i] ← f(x[i]). */
+  map(op: UnaryOp, x: A, out: A): void;
+  /** out[i] ← a[i] ∘ b[i]; an argument of length 1 stands for all i. */
+  zip(op: BinaryOp, a: A, b: A, out: A): void;
+  /** out[s] ← Σ x[i] for offsets[s] ≤ i < offsets[s+1]. */
+  segmentSum(x: A, offsets: Int32Array, out: A): void;
+  /** Σ x². */
+  sumOfSquares(x: A): number;
+  /**
+   * One step of Adam on moments m, v `[n]` for the gradient g: m′ = β₁m + (1−β₁)g, v′ = β₂v + (1−β₂)g² and the direction
+   * u = (m′/correction1) / (√(v′/correction2) + eps). Outputs may be the inputs.
+   */
+  adam(g: A, m: A, v: A, mOut: A, vOut: A, u: A, step: AdamStep): void;
+  /** out ← alpha·x + y; out may be x or y. */
+  axpy(alpha: number, x: A, y: A, out: A): void;
+}

@@ -1,0 +1,169 @@
+/**
+ * The shared memory that holds every tensor, and the regions it is handed out in.
+ *
+ * One `WebAssembly.Memory` serves all kernel providers, worker threads and libraries called by FFI with no copy.
+ * A *region* is a list of slabs: allocation moves a mark, and closing the region gives all of it back at once.
+ * Outside every region a block lives until the garbage collector has seen its last view go.
+ */
+
+const PAGE = 65_536;
+const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
+const SLAB = 1 << 22;
+const ALIGN = 64; // a cache line, and enough for any vector load
+
+/** All tensor data. Growing keeps older views valid. */
+export const memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
+
+/** A free stretch of the memory, in bytes. */
+interface Extent {
+  start: number;
+  end: number;
+}
+
+// Free stretches in order of address, never touching each other. The first cache line stays unused: address 0 is no tensor.
+const free: Extent[] = [{ start: ALIGN, end: 64 * PAGE }];
+let inUse = 0;
+let highWater = 0;
+
+const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
+
+/** Bytes in use now, and the most that ever were. */
+export function memoryUse(): { readonly bytes: number; readonly highWater: number } {
+  return { bytes: inUse, highWater };
+}
+
+function grow(bytes: number): void {
+  const pages = Math.ceil(Math.max(bytes, SLAB) / PAGE);
+  const before = memory.buffer.byteLength;
+  try {
+    memory.grow(pages);
+  } catch {
+    throw new RangeError(
+      `Cannot allocate ${bytes} bytes as the memory would exceed 4 GiB: ${inUse} bytes are in use. ` +
+        `A smaller batch, a shorter context or a smaller model needs less.`,
+    );
+  }
+  release(before, pages * PAGE, false);
+}
+
+/** Takes a stretch of `bytes` (a multiple of the alignment) from the free list: first fit. */
+function take(bytes: number): number {
+  const at = free.findIndex((e) => e.end - e.start >= bytes);
+  if (at < 0) {
+    grow(bytes);
+    return take(bytes);
+  }
+  const extent = free[at] as Extent;
+  const start = extent.start;
+  extent.start += bytes;
+  if (extent.start === extent.end) free.splice(at, 1);
+  inUse += bytes;
+  highWater = Math.max(highWater, inUse);
+  return start;
+}
+
+/** Gives a stretch back and joins it with its free neighbours. */
+function release(start: number, bytes: number, counted = true): void {
+  if (counted) inUse -= bytes;
+  const end = start + bytes;
+  let at = free.findIndex((e) => e.start > start);
+  if (at < 0) at = free.length;
+  const before = free[at - 1];
+  const after = free[at];
+  if (before !== undefined && before.end === start) {
+    before.end = end;
+    if (after !== undefined && after.start === end) {
+      before.end = after.end;
+      free.splice(at, 1);
+    }
+  } else if (after !== undefined && after.start === end) after.start = start;
+  else free.splice(at, 0, { start, end });
+}
+
+/** A lifetime: what is allocated in it lives until it is closed. */
+export interface Region {
+  readonly alive: boolean;
+}
+
+interface OpenRegion extends Region {
+  alive: boolean;
+  readonly outer: OpenRegion | undefined;
+  readonly slabs: Extent[];
+  mark: number;
+}
+
+const root: Region = { alive: true };
+let current: OpenRegion | undefined;
+
+/** Opens a region inside the current one; every allocation goes to it until it is closed. */
+export function openRegion(): Region {
+  current = { alive: true, outer: current, slabs: [], mark: 0 };
+  return current;
+}
+
+/** Leaves the innermost region, which must be `region`: allocation goes to the outer one, the contents stay readable. */
+export function leaveRegion(region: Region): void {
+  if (current !== region) throw new Error("Cannot leave a region that is not the innermost open one");
+  current = current.outer;
+}
+
+/** Ends a region that was left: its memory is free, and its tensors throw when read. */
+export function freeRegion(region: Region): void {
+  const { slabs } = region as OpenRegion;
+  for (const slab of slabs) release(slab.start, slab.end - slab.start);
+  slabs.length = 0;
+  (region as OpenRegion).alive = false;
+}
+
+/** A stretch of memory and the lifetime it belongs to. */
+export interface Block {
+  readonly offset: number;
+  readonly bytes: number;
+  readonly region: Region;
+}
+
+/** Memory for `bytes` bytes in the innermost open region, or of its own lifetime outside all regions. Not cleared. */
+export function allocate(bytes: number): Block {
+  const size = roundUp(Math.max(bytes, 1), ALIGN);
+  if (current === undefined) return { offset: take(size), bytes: size, region: root };
+  const slab = current.slabs.at(-1);
+  if (slab === undefined || current.mark + size > slab.end) {
+    const length = Math.max(size, SLAB);
+    const start = take(length);
+    current.slabs.push({ start, end: start + length });
+    current.mark = start;
+  }
+  const offset = current.mark;
+  current.mark += size;
+  return { offset, bytes: size, region: current };
+}
+
+const collector = new FinalizationRegistry<Block>((block) => release(block.offset, block.bytes));
+
+/** Ties a block outside all regions to a view of it: when the view is garbage, the block is free. */
+export function freeWithView(view: object, block: Block): void {
+  if (block.region === root) collector.register(view, block, view);
+}
+
+/** Moves a block's lifetime from one view to another: a donated tensor lives as long as its new owner. */
+export function passOn(from: object, to: object, block: Block): void {
+  if (block.region !== root) return;
+  collector.unregister(from);
+  collector.register(to, block, to);
+}
+
+/** Frees a block outside all regions now instead of when its view is collected. */
+export function freeNow(view: object, block: Block): void {
+  if (block.region === root && collector.unregister(view)) release(block.offset, block.bytes);
+}
+
+/** Runs `body` with scratch memory that is free again afterwards. */
+export function withScratch<T>(body: () => T): T {
+  const region = openRegion();
+  try {
+    return body();
+  } finally {
+    leaveRegion(region);
+    freeRegion(region);
+  }
+}

@@ -1,0 +1,248 @@
+/**
+ * The kernels as plain loops: the oracle of the tests, the provider of f64, and the fallback of the fast ones.
+ *
+ * Sums are taken in double precision and in order; a `Float32Array` rounds once, when the result is stored.
+ */
+
+import type { AdamStep, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
+import { attention, attentionBackward } from "./reference_attention.ts";
+
+/** A strided matrix `[rows, columns]` as doubles in row-major order. */
+function dense(x: Floats, strides: Strides, shape: readonly [rows: number, columns: number]): Float64Array {
+  const [rows, columns] = shape;
+  const out = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) out[i * columns + j] = x[i * strides[0] + j * strides[1]]!;
+  }
+  return out;
+}
+
+function gemm(
+  m: number,
+  n: number,
+  k: number,
+  a: Floats,
+  aStrides: Strides,
+  b: Floats,
+  bStrides: Strides,
+  c: Floats,
+  ldc: number,
+  beta: 0 | 1,
+): void {
+  const rows = dense(a, aStrides, [m, k]);
+  const columns = dense(b, [bStrides[1], bStrides[0]], [n, k]);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      let sum = 0;
+      for (let p = 0; p < k; p++) sum += rows[i * k + p]! * columns[j * k + p]!;
+      c[i * ldc + j] = beta === 0 ? sum : sum + c[i * ldc + j]!;
+    }
+  }
+}
+
+function gatherRows(table: Floats, ids: Int32Array, out: Floats, dim: number): void {
+  for (let i = 0; i < ids.length; i++) {
+    for (let j = 0; j < dim; j++) out[i * dim + j] = table[ids[i]! * dim + j]!;
+  }
+}
+
+function scatterAddRows(x: Floats, ids: Int32Array, out: Floats, dim: number): void {
+  for (let i = 0; i < ids.length; i++) {
+    for (let j = 0; j < dim; j++) {
+      const at = ids[i]! * dim + j;
+      out[at] = out[at]! + x[i * dim + j]!;
+    }
+  }
+}
+
+/** 1 / √(mean x² + eps) of the row that starts at `row`. */
+function inverseRms(x: Floats, row: number, dim: number, eps: number): number {
+  let sum = 0;
+  for (let j = 0; j < dim; j++) sum += x[row + j]! ** 2;
+  return 1 / Math.sqrt(sum / dim + eps);
+}
+
+function rmsNorm(x: Floats, weight: Floats, out: Floats, dim: number, eps: number): void {
+  for (let row = 0; row < x.length; row += dim) {
+    const scale = inverseRms(x, row, dim, eps);
+    for (let j = 0; j < dim; j++) out[row + j] = x[row + j]! * scale * weight[j]!;
+  }
+}
+
+function rmsNormBackward(
+  x: Floats,
+  weight: Floats,
+  g: Floats,
+  dx: Floats,
+  dWeight: Floats,
+  dim: number,
+  eps: number,
+): void {
+  const sums = new Float64Array(dim);
+  for (let row = 0; row < x.length; row += dim) {
+    const scale = inverseRms(x, row, dim, eps);
+    let along = 0; // Σ g·w·x: the part of the gradient that lies along x, which the norm removes
+    for (let j = 0; j < dim; j++) {
+      const gx = g[row + j]! * x[row + j]!;
+      sums[j] = sums[j]! + gx * scale;
+      along += gx * weight[j]!;
+    }
+    const remove = along * scale ** 3 / dim;
+    for (let j = 0; j < dim; j++) dx[row + j] = g[row + j]! * weight[j]! * scale - x[row + j]! * remove;
+  }
+  dWeight.set(sums);
+}
+
+function rotary(
+  x: Floats,
+  positions: Int32Array,
+  cos: Floats,
+  sin: Floats,
+  out: Floats,
+  heads: number,
+  headDim: number,
+  direction: 1 | -1,
+): void {
+  const half = headDim / 2;
+  for (let row = 0; row < positions.length * heads; row++) {
+    const at = row * headDim;
+    const angle = positions[Math.floor(row / heads)]! * half;
+    for (let j = 0; j < half; j++) {
+      const c = cos[angle + j]!;
+      const s = sin[angle + j]! * direction;
+      const first = x[at + j]!;
+      const second = x[at + half + j]!;
+      out[at + j] = first * c - second * s;
+      out[at + half + j] = second * c + first * s;
+    }
+  }
+}
+
+const sigmoid = (x: number): number => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
+
+function siluGate(gate: Floats, up: Floats, out: Floats): void {
+  for (let i = 0; i < out.length; i++) out[i] = gate[i]! * sigmoid(gate[i]!) * up[i]!;
+}
+
+function siluGateBackward(gate: Floats, up: Floats, g: Floats, dGate: Floats, dUp: Floats): void {
+  for (let i = 0; i < g.length; i++) {
+    const x = gate[i]!;
+    const s = sigmoid(x);
+    const dOut = g[i]!;
+    dGate[i] = dOut * up[i]! * s * (1 + x * (1 - s));
+    dUp[i] = dOut * x * s;
+  }
+}
+
+/** log Σ exp of the row that starts at `row`. */
+function logSumExp(x: Floats, row: number, length: number): number {
+  let max = -Infinity;
+  for (let j = 0; j < length; j++) max = Math.max(max, x[row + j]!);
+  if (max === -Infinity) return max;
+  let sum = 0;
+  for (let j = 0; j < length; j++) sum += Math.exp(x[row + j]! - max);
+  return max + Math.log(sum);
+}
+
+function logProbRows(logits: Floats, targets: Int32Array, logps: Floats, lse: Floats, vocab: number): void {
+  for (let r = 0; r < targets.length; r++) {
+    const total = logSumExp(logits, r * vocab, vocab);
+    logps[r] = logits[r * vocab + targets[r]!]! - total;
+    lse[r] = total;
+  }
+}
+
+function logProbRowsBackward(logits: Floats, targets: Int32Array, lse: Floats, g: Floats, vocab: number): void {
+  for (let r = 0; r < targets.length; r++) {
+    for (let v = 0; v < vocab; v++) {
+      const at = r * vocab + v;
+      logits[at] = g[r]! * ((v === targets[r] ? 1 : 0) - Math.exp(logits[at]! - lse[r]!));
+    }
+  }
+}
+
+const unary: Readonly<Record<UnaryOp, (x: number) => number>> = {
+  neg: (x) => -x,
+  exp: Math.exp,
+  log: Math.log,
+  square: (x) => x * x,
+  sigmoid,
+  logSigmoid: (x) => Math.min(x, 0) - Math.log1p(Math.exp(-Math.abs(x))),
+  // Each form keeps its digits where the other cancels; they meet at e^x = 1/2.
+  log1mexp: (x) => x > -Math.LN2 ? Math.log(-Math.expm1(x)) : Math.log1p(-Math.exp(x)),
+  relu: (x) => Math.max(x, 0),
+};
+
+function map(op: UnaryOp, x: Floats, out: Floats): void {
+  const f = unary[op];
+  for (let i = 0; i < out.length; i++) out[i] = f(x[i]!);
+}
+
+const binary: Readonly<Record<BinaryOp, (a: number, b: number) => number>> = {
+  add: (a, b) => a + b,
+  sub: (a, b) => a - b,
+  mul: (a, b) => a * b,
+  div: (a, b) => a / b,
+  max: Math.max,
+  min: Math.min,
+};
+
+function zip(op: BinaryOp, a: Floats, b: Floats, out: Floats): void {
+  const f = binary[op];
+  const aStep = a.length === 1 ? 0 : 1;
+  const bStep = b.length === 1 ? 0 : 1;
+  for (let i = 0; i < out.length; i++) out[i] = f(a[i * aStep]!, b[i * bStep]!);
+}
+
+function segmentSum(x: Floats, offsets: Int32Array, out: Floats): void {
+  for (let s = 0; s < out.length; s++) {
+    let sum = 0;
+    for (let i = offsets[s]!; i < offsets[s + 1]!; i++) sum += x[i]!;
+    out[s] = sum;
+  }
+}
+
+function sumOfSquares(x: Floats): number {
+  let sum = 0;
+  for (let i = 0; i < x.length; i++) sum += x[i]! ** 2;
+  return sum;
+}
+
+function adam(g: Floats, m: Floats, v: Floats, mOut: Floats, vOut: Floats, u: Floats, step: AdamStep): void {
+  const { beta1, beta2, eps, correction1, correction2 } = step;
+  for (let i = 0; i < g.length; i++) {
+    const gi = g[i]!;
+    const first = beta1 * m[i]! + (1 - beta1) * gi;
+    const second = beta2 * v[i]! + (1 - beta2) * gi * gi;
+    mOut[i] = first;
+    vOut[i] = second;
+    u[i] = first / correction1 / (Math.sqrt(second / correction2) + eps);
+  }
+}
+
+function axpy(alpha: number, x: Floats, y: Floats, out: Floats): void {
+  for (let i = 0; i < out.length; i++) out[i] = alpha * x[i]! + y[i]!;
+}
+
+/** The provider of plain loops, for both types: slow, in order, and right. */
+export const reference: Kernels<Floats> = {
+  name: "reference",
+  gemm,
+  gatherRows,
+  scatterAddRows,
+  rmsNorm,
+  rmsNormBackward,
+  rotary,
+  attention,
+  attentionBackward,
+  siluGate,
+  siluGateBackward,
+  logProbRows,
+  logProbRowsBackward,
+  map,
+  zip,
+  segmentSum,
+  sumOfSquares,
+  adam,
+  axpy,
+};
