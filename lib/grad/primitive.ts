@@ -1,0 +1,38 @@
+/**
+ * How derivatives are recorded: a primitive is a forward with its vjp beside it.
+ *
+ * `derive` hangs on a result the tensors it came from and the function that turns the result's gradient into theirs.
+ * There is no tape: the graph is reachable from the loss alone, and ends with it.
+ */
+import type { Tensor } from "../tensor/tensor.ts";
+
+/**
+ * Vector–Jacobian product: from the gradient of the result to the gradients of its parents, in their order.
+ * Parents whose `needs` is false may be left undefined.
+ */
+export type Vjp = (g: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
+
+/** Where a traced tensor came from; a leaf has no parents. */
+export interface Node {
+  readonly parents: readonly Tensor[];
+  readonly vjp: Vjp;
+}
+
+const nodes = new WeakMap<Tensor, Node>();
+
+/** The node of a traced tensor; undefined for a constant. */
+export function nodeOf(t: Tensor): Node | undefined {
+  return nodes.get(t);
+}
+
+/** Marks a fresh tensor as a leaf that gradients are wanted for. */
+export function traceLeaf(t: Tensor): Tensor {
+  nodes.set(t, { parents: [], vjp: () => [] });
+  return t;
+}
+
+/** Records that `out` came from `parents`, if any of them is traced; returns `out`. */
+export function derive(out: Tensor, parents: readonly Tensor[], vjp: Vjp): Tensor {
+  if (parents.some((p) => nodes.has(p))) nodes.set(out, { parents, vjp });
+  return out;
+}

@@ -1,0 +1,138 @@
+/** The backward walk: from a scalar to the gradients of its parameters. */
+import { kernels } from "../kernels/provider.ts";
+import { joinMetrics, type Mean, type Metrics } from "../tensor/mean.ts";
+import { alias, build, floats, item, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import { scope } from "../tensor/scope.ts";
+import { treeMap } from "../tensor/tree.ts";
+import { nodeOf, traceLeaf } from "./primitive.ts";
+
+/** What a loss returns: a differentiable sum with its count, divided once, and metrics under the field's names. */
+export interface Loss {
+  readonly loss: Mean<Tensor>;
+  readonly metrics: Metrics;
+}
+
+/** A loss, its gradient by the first argument, and its metrics. `loss` and `grads` are of the mean sum / count. */
+export interface Gradient<P> {
+  readonly loss: number;
+  readonly grads: P;
+  readonly metrics: Metrics;
+}
+
+/** Tensors that lead to `root`, each after everything it came from. */
+function inOrder(root: Tensor): readonly Tensor[] {
+  const order: Tensor[] = [];
+  const seen = new Set<Tensor>();
+  const stack: { readonly t: Tensor; next: number }[] = [{ t: root, next: 0 }];
+  seen.add(root);
+  for (let top = stack.at(-1); top !== undefined; top = stack.at(-1)) {
+    const parent = nodeOf(top.t)?.parents[top.next++];
+    if (parent === undefined) order.push((stack.pop() as typeof top).t);
+    else if (nodeOf(parent) !== undefined && !seen.has(parent)) {
+      seen.add(parent);
+      stack.push({ t: parent, next: 0 });
+    }
+  }
+  return order;
+}
+
+/** Sum of two gradients of one shape. */
+function plus(a: Tensor, b: Tensor): Tensor {
+  return build(a.dtype, a.shape, (out) => kernels(a.dtype).zip("add", floats(a), floats(b), out));
+}
+
+/** Gradients of a scalar by every traced leaf that leads to it. */
+function backward(root: Tensor): ReadonlyMap<Tensor, Tensor> {
+  const grads = new Map<Tensor, Tensor>([[root, build(root.dtype, root.shape, (out) => out.fill(1))]]);
+  for (const t of inOrder(root).toReversed()) {
+    const { parents, vjp } = nodeOf(t) as NonNullable<ReturnType<typeof nodeOf>>;
+    if (parents.length === 0) continue;
+    const g = grads.get(t);
+    if (g === undefined) continue;
+    grads.delete(t);
+    const contributions = vjp(g, parents.map((p) => nodeOf(p) !== undefined));
+    parents.forEach((parent, i) => {
+      const contribution = contributions[i];
+      if (nodeOf(parent) === undefined || contribution === undefined) return;
+      const before = grads.get(parent);
+      grads.set(parent, before === undefined ? contribution : plus(before, contribution));
+    });
+  }
+  return grads;
+}
+
+/** Sums over one batch: Σ loss, its gradient, the count to divide by. */
+interface GradientSum<P> {
+  readonly sum: number;
+  readonly count: number;
+  readonly grads: P;
+  readonly metrics: Metrics;
+}
+
+function sumAndGrad<P, R extends readonly unknown[]>(
+  f: (params: P, ...rest: R) => Loss,
+  params: P,
+  rest: R,
+): GradientSum<P> {
+  const traced = treeMap((leaf) => traceLeaf(alias(leaf)), params);
+  const { loss, metrics } = f(traced, ...rest);
+  if (size(loss.sum.shape) !== 1) {
+    throw new TypeError(`Cannot differentiate a loss of shape ${showShape(loss.sum.shape)} as it must be a scalar`);
+  }
+  if (nodeOf(loss.sum) === undefined) {
+    throw new TypeError("Cannot differentiate a loss that does not depend on its params");
+  }
+  if (!(loss.count > 0)) throw new RangeError(`Cannot average a loss as its count must be > 0: it is ${loss.count}`);
+  const found = backward(loss.sum);
+  const grads = treeMap((leaf) => found.get(leaf) ?? zeros(leaf.dtype, leaf.shape), traced);
+  return { sum: item(loss.sum), count: loss.count, grads, metrics };
+}
+
+function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
+  return {
+    sum: a.sum + b.sum,
+    count: a.count + b.count,
+    grads: treeMap(plus, a.grads, b.grads),
+    metrics: joinMetrics(a.metrics, b.metrics),
+  };
+}
+
+function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
+  const divided = treeMap((g) => build(g.dtype, g.shape, (out) => out.set(floats(g).map((x) => x / count))), grads);
+  return { loss: sum / count, grads: divided, metrics };
+}
+
+/**
+ * From a loss f(params, …rest) to the function (params, …rest) ↦ its mean sum / count, the gradient of that mean by
+ * `params` (a tree of their structure) and the metrics.
+ *
+ * @throws {TypeError} if the loss is no scalar or does not depend on its params
+ * @example
+ * ```ts
+ * import { mul, sum, type Tensor, tensor, valueAndGrad } from "@logratio/logratio";
+ * const square = (p: { w: Tensor }) => ({ loss: { sum: sum(mul(p.w, p.w)), count: 2 }, metrics: {} });
+ * const { grads } = valueAndGrad(square)({ w: tensor([2], [3, 4]) }); // grads.w is [3, 4]
+ * ```
+ */
+export function valueAndGrad<P, R extends readonly unknown[]>(
+  f: (params: P, ...rest: R) => Loss,
+): (params: P, ...rest: R) => Gradient<P> {
+  return (params, ...rest) => mean(sumAndGrad(f, params, rest));
+}
+
+/**
+ * Gradient accumulation: the same as `valueAndGrad` on the joined batches, in the memory of one. Sums and counts are
+ * added before the one division, so batches of unequal size weigh as their terms do.
+ *
+ * @throws {RangeError} if there is no batch
+ */
+export function accumulateGrads<P, B>(
+  f: (params: P, batch: B) => Loss,
+): (params: P, batches: readonly B[]) => Gradient<P> {
+  return (params, batches) => {
+    if (batches.length === 0) throw new RangeError("Cannot accumulate gradients as there is no batch");
+    const [first, ...others] = batches as readonly [B, ...B[]];
+    const start = scope(() => sumAndGrad(f, params, [first]));
+    return mean(others.reduce((total, batch) => scope(() => join(total, sumAndGrad(f, params, [batch]))), start));
+  };
+}

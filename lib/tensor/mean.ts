@@ -1,0 +1,39 @@
+/** Means that can be joined: a sum and its count travel together and are divided once. */
+
+/** A sum and how many terms it has, so that means over parts join to the mean over the whole. */
+export interface Mean<T = number> {
+  readonly sum: T;
+  readonly count: number;
+}
+
+/** Named means, as a loss reports them. */
+export type Metrics = Readonly<Record<string, Mean>>;
+
+/** The mean of values: Σ x over their number. */
+export function meanOf(values: ArrayLike<number>): Mean {
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i] as number;
+  return { sum, count: values.length };
+}
+
+/** sum / count; NaN for an empty mean. */
+export function divide(mean: Mean): number {
+  return mean.sum / mean.count;
+}
+
+/** Means of the joined parts, name by name. */
+export function joinMetrics(a: Metrics, b: Metrics): Metrics {
+  const names = new Set([...Object.keys(a), ...Object.keys(b)]);
+  const zero: Mean = { sum: 0, count: 0 };
+  return Object.fromEntries(
+    [...names].map((name) => {
+      const [x, y] = [a[name] ?? zero, b[name] ?? zero];
+      return [name, { sum: x.sum + y.sum, count: x.count + y.count }];
+    }),
+  );
+}
+
+/** Every metric divided: name → number. */
+export function divideAll(metrics: Metrics): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(metrics).map(([name, mean]) => [name, divide(mean)]));
+}

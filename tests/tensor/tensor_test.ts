@@ -1,0 +1,104 @@
+import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { memoryUse } from "../../lib/kernels/memory.ts";
+import { scope } from "../../lib/tensor/scope.ts";
+import { consume, copy, dispose, floats, item, type Tensor, tensor, zeros } from "../../lib/tensor/tensor.ts";
+import { leaves, treeMap } from "../../lib/tensor/tree.ts";
+
+const plusOne = (t: Tensor): Tensor => tensor(t.shape, Array.from(t.data, (x) => x + 1), t.dtype);
+
+Deno.test("a tensor is frozen, keeps a copy of its values and refuses a wrong number of them", () => {
+  const values = [1, 2, 3, 4];
+  const t = tensor([2, 2], values);
+  values[0] = 9;
+  assert(Object.isFrozen(t) && Object.isFrozen(t.shape));
+  assertEquals([...t.data], [1, 2, 3, 4]);
+  assertThrows(() => tensor([2, 3], values), RangeError, "shape [2, 3] as it needs 6 values: 4 were given");
+});
+
+Deno.test("scope() keeps what it returns, frees the rest, and a freed tensor throws", () => {
+  let inner: Tensor | undefined;
+  const kept = scope(() => {
+    inner = tensor([2], [1, 2]);
+    return { sum: plusOne(inner), note: "kept", count: 2 };
+  });
+  assertEquals([...kept.sum.data], [2, 3]);
+  assertEquals([kept.note, kept.count], ["kept", 2]);
+  assertThrows(() => inner?.data, TypeError, "its scope has ended");
+});
+
+Deno.test("scope() moves a result out of nested scopes and frees when its body throws", () => {
+  const before = memoryUse().bytes;
+  const t = scope(() => scope(() => plusOne(tensor([1], [41]))));
+  assertEquals(item(t), 42);
+  assertThrows(() =>
+    scope(() => {
+      zeros("f32", [1000]);
+      throw new RangeError("no");
+    }), RangeError);
+  dispose(t);
+  assertEquals(memoryUse().bytes, before);
+});
+
+Deno.test("scope() refuses an asynchronous body", () => {
+  assertThrows(() => scope(() => Promise.resolve(1)), TypeError, "must be synchronous");
+});
+
+Deno.test("a thousand steps that consume their state hold memory flat", () => {
+  let state = { w: zeros("f32", [5000]), n: 0 };
+  const step = (s: typeof state): typeof state =>
+    scope(() => {
+      const update = plusOne(zeros("f32", [5000]));
+      const w = consume(s.w, (out) => out.forEach((x, i) => out[i] = x + (floats(update)[i] as number)));
+      return { w, n: s.n + 1 };
+    });
+  state = step(state);
+  const before = memoryUse().bytes;
+  for (let i = 1; i < 1000; i++) state = step(state);
+  assertEquals(memoryUse().bytes, before);
+  assertEquals([state.n, state.w.data[4999]], [1000, 1000]);
+});
+
+Deno.test("a consumed or disposed tensor throws, its successor does not", () => {
+  const old = tensor([2], [1, 2]);
+  const fresh = consume(old, (out) => out.set([out[1] as number, out[0] as number]));
+  assertThrows(() => old.data, TypeError, "consumed by an update");
+  assertEquals([...fresh.data], [2, 1]);
+  dispose(fresh);
+  assertThrows(() => fresh.data, TypeError);
+});
+
+Deno.test("views stay valid when the memory grows", () => {
+  const t = tensor([3], [1, 2, 3], "f64");
+  scope(() => zeros("f32", [20_000_000]));
+  assertEquals([...t.data], [1, 2, 3]);
+  assertLess(80_000_000, memoryUse().highWater);
+});
+
+Deno.test("treeMap() maps leaves by path and passes other data through", () => {
+  const tree = {
+    a: tensor([1], [1]),
+    b: [tensor([1], [2]), { c: tensor([1], [3]) }],
+    name: "x",
+    ids: Int32Array.of(7),
+  };
+  assertEquals(leaves(tree).map(([path, t]) => [path, item(t)]), [["a", 1], ["b.0", 2], ["b.1.c", 3]]);
+  const next = treeMap(plusOne, tree);
+  assertEquals(leaves(next).map(([, t]) => item(t)), [2, 3, 4]);
+  assertEquals([next.name, next.ids], ["x", Int32Array.of(7)]);
+});
+
+Deno.test("treeMap() names the path where two structures differ, in any order of keys", () => {
+  const [one, two] = [tensor([1], [1]), tensor([1], [2])];
+  const plus = (a: Tensor, b: Tensor): Tensor => tensor(a.shape, [item(a) + item(b)]);
+  const swapped = treeMap(plus, { a: one, b: { c: two } }, { b: { c: one }, a: two });
+  assertEquals(leaves(swapped).map(([, t]) => item(t)), [3, 3]);
+  const other = { a: one, b: { d: two } } as unknown as { a: Tensor; b: { c: Tensor } };
+  assertThrows(() => treeMap(plus, { a: one, b: { c: two } }, other), TypeError, "Trees differ at b: { c } and { d }");
+});
+
+Deno.test("copy() is another tensor with the same bytes", () => {
+  const t = tensor([2], [0.1, 0.2], "f64");
+  const c = copy(t);
+  dispose(t);
+  assertEquals([...c.data], [0.1, 0.2]);
+});
