@@ -1,0 +1,20 @@
+import { assertEquals } from "@std/assert";
+import { editDistance, nearest } from "../../lib/data/nearest.ts";
+
+Deno.test("editDistance() counts insertions, deletions, replacements and swaps", () => {
+  assertEquals(editDistance("kitten", "sitting"), 3);
+  assertEquals(editDistance("lable", "label"), 1);
+  assertEquals(editDistance("ca", "abc"), 3); // no letter is edited twice
+  assertEquals(editDistance("", "prompt"), 6);
+  assertEquals(editDistance("same", "same"), 0);
+});
+
+Deno.test("nearest() finds slips and leaves other words alone", () => {
+  const names = ["id", "prompt", "chosen", "rejected", "margin", "label", "weight"];
+  assertEquals(["promt", "Prompt", "choosen", "reject", "lable", "weigth"].map((name) => nearest(name, names)), [
+    ...["prompt", "prompt", "chosen", "rejected", "label", "weight"],
+  ]);
+  assertEquals(["idx", "source", "prompt_id", "score_chosen", "messages", ""].map((name) => nearest(name, names)), [
+    ...Array(6).fill(undefined),
+  ]);
+});
