@@ -1,7 +1,7 @@
 /** The backward walk: from a scalar to the gradients of its parameters. */
 import { kernels } from "../kernels/provider.ts";
-import { joinMetrics, type Mean, type Metrics } from "../tensor/mean.ts";
-import { alias, build, floats, item, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import { joinMeans, type Mean, type Means } from "../tensor/mean.ts";
+import { alias, build, floats, item, scalar, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { treeMap } from "../tensor/tree.ts";
 import { nodeOf, traceLeaf } from "./primitive.ts";
@@ -9,14 +9,14 @@ import { nodeOf, traceLeaf } from "./primitive.ts";
 /** What a loss returns: a differentiable sum with its count, divided once, and metrics under the field's names. */
 export interface Loss {
   readonly loss: Mean<Tensor>;
-  readonly metrics: Metrics;
+  readonly metrics: Means;
 }
 
 /** A loss, its gradient by the first argument, and its metrics. `loss` and `grads` are of the mean sum / count. */
 export interface Gradient<P> {
   readonly loss: number;
   readonly grads: P;
-  readonly metrics: Metrics;
+  readonly metrics: Means;
 }
 
 /** Tensors that lead to `root`, each after everything it came from. */
@@ -66,7 +66,7 @@ interface GradientSum<P> {
   readonly sum: number;
   readonly count: number;
   readonly grads: P;
-  readonly metrics: Metrics;
+  readonly metrics: Means;
 }
 
 function sumAndGrad<P, R extends readonly unknown[]>(
@@ -93,13 +93,14 @@ function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
     sum: a.sum + b.sum,
     count: a.count + b.count,
     grads: treeMap(plus, a.grads, b.grads),
-    metrics: joinMetrics(a.metrics, b.metrics),
+    metrics: joinMeans(a.metrics, b.metrics),
   };
 }
 
 function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
-  const divided = treeMap((g) => build(g.dtype, g.shape, (out) => out.set(floats(g).map((x) => x / count))), grads);
-  return { loss: sum / count, grads: divided, metrics };
+  const inverse = (g: Tensor): Tensor =>
+    build(g.dtype, g.shape, (out) => kernels(g.dtype).zip("div", floats(g), floats(scalar(count, g.dtype)), out));
+  return { loss: sum / count, grads: treeMap(inverse, grads), metrics };
 }
 
 /**

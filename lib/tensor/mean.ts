@@ -7,7 +7,7 @@ export interface Mean<T = number> {
 }
 
 /** Named means, as a loss reports them. */
-export type Metrics = Readonly<Record<string, Mean>>;
+export type Means = Readonly<Record<string, Mean>>;
 
 /** The mean of values: Σ x over their number. */
 export function meanOf(values: ArrayLike<number>): Mean {
@@ -22,7 +22,7 @@ export function divide(mean: Mean): number {
 }
 
 /** Means of the joined parts, name by name. */
-export function joinMetrics(a: Metrics, b: Metrics): Metrics {
+export function joinMeans(a: Means, b: Means): Means {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   const zero: Mean = { sum: 0, count: 0 };
   return Object.fromEntries(
@@ -34,6 +34,6 @@ export function joinMetrics(a: Metrics, b: Metrics): Metrics {
 }
 
 /** Every metric divided: name → number. */
-export function divideAll(metrics: Metrics): Readonly<Record<string, number>> {
+export function divideMeans(metrics: Means): Readonly<Record<string, number>> {
   return Object.fromEntries(Object.entries(metrics).map(([name, mean]) => [name, divide(mean)]));
 }

@@ -100,16 +100,30 @@ export function empty(dtype: Dtype, shape: readonly number[]): Tensor {
 }
 
 /**
- * A new tensor in the memory of `t`, which throws when read afterwards. `fill` gets the old numbers to write over.
- * Only the holder of the sole reference may consume.
+ * New tensors in the memory of old ones, which throw when read afterwards. `write` gets the old numbers to write over.
+ * Only the holder of the sole references may consume.
  */
-export function consume(t: Tensor, fill: (out: Floats) => void): Tensor {
-  const storage = storageOf(t);
-  const view = viewOf(t.dtype, storage.block, storage.view.length);
-  fill(view);
-  storage.consumed = true;
-  passOn(storage.view, view, storage.block);
-  return make(t.dtype, t.shape, { block: storage.block, view, consumed: false });
+export function consumeAll<const T extends readonly Tensor[]>(
+  tensors: T,
+  write: (...numbers: { -readonly [I in keyof T]: Floats }) => void,
+): { -readonly [I in keyof T]: Tensor } {
+  const old = tensors.map(storageOf);
+  const views = tensors.map((t, i) => {
+    const { block, view } = old[i] as Storage;
+    return viewOf(t.dtype, block, view.length);
+  });
+  write(...views as { -readonly [I in keyof T]: Floats });
+  return tensors.map((t, i) => {
+    const [storage, view] = [old[i] as Storage, views[i] as Floats];
+    storage.consumed = true;
+    passOn(storage.view, view, storage.block);
+    return make(t.dtype, t.shape, { block: storage.block, view, consumed: false });
+  }) as { -readonly [I in keyof T]: Tensor };
+}
+
+/** `consumeAll` of one tensor. */
+export function consume(t: Tensor, write: (numbers: Floats) => void): Tensor {
+  return consumeAll([t], write)[0];
 }
 
 /** Frees a tensor's memory now if it lives outside all scopes; it throws when read afterwards. */

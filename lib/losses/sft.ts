@@ -1,0 +1,36 @@
+/** Supervised fine-tuning: the likelihood of completions. */
+import type { Loss } from "../grad/value_and_grad.ts";
+import { div, neg, segmentSum, sum } from "../grad/ops.ts";
+import { item, size, type Tensor, tensor } from "../tensor/tensor.ts";
+
+/** Options of `sftLoss`. */
+export interface SftOptions {
+  /** What is averaged: every token of the batch alike, or every completion's own mean. Default `token`. */
+  readonly reduction?: "token" | "sequence";
+}
+
+/**
+ * Negative log-likelihood of completion tokens, in nats.
+ *
+ * token: L = −Σ_t log π(t) / (number of tokens of the whole batch); sequence: the mean over completions of −Σ_t log π(t) / T.
+ * The prompt's tokens are not in it.
+ *
+ * Tests: `tests/losses/sft_test.ts` (oracles `sft_token_mean`, `sft_sequence_mean`, `sft_grad_accumulation`).
+ *
+ * @param tokenLogps log-probabilities of completion tokens `[T]`, nats
+ * @param offsets completion b holds the entries offsets[b] … offsets[b+1]−1, `[B+1]`
+ * @throws {RangeError} if a completion has no token: it has no mean
+ */
+export function sftLoss(tokenLogps: Tensor, offsets: Int32Array, options: SftOptions = {}): Loss {
+  const { reduction = "token" } = options;
+  const lengths = Array.from(offsets.subarray(1), (end, b) => end - (offsets[b] as number));
+  const empty = lengths.indexOf(0);
+  if (empty >= 0) throw new RangeError(`Cannot compute sftLoss as completion ${empty} has no token`);
+  const nll = neg(segmentSum(tokenLogps, offsets));
+  const tokens = size(tokenLogps.shape);
+  const total = sum(nll);
+  const metrics = { nll: { sum: item(total), count: tokens } };
+  if (reduction === "token") return { loss: { sum: total, count: tokens }, metrics };
+  const means = div(nll, tensor([lengths.length], lengths, nll.dtype));
+  return { loss: { sum: sum(means), count: lengths.length }, metrics };
+}

@@ -1,0 +1,195 @@
+/**
+ * Generation with a key/value cache for a batch of prompts.
+ *
+ * The same key gives the same tokens whatever batch a prompt travels in: draws are keyed by the prompt's own tokens and
+ * the sample's number, and the kernels are batch invariant. A prompt is computed once for all of its samples.
+ */
+import { attention, gatherRows, linear, type RotaryTable } from "../grad/layers.ts";
+import { fold, type Key, uniform } from "../tensor/random.ts";
+import { pack } from "../tensor/ragged.ts";
+import { scope } from "../tensor/scope.ts";
+import { consume, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { attentionShape, type DecoderConfig, type DecoderParams, forward, headOf, rotaryOf } from "./decoder.ts";
+import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./sampling.ts";
+
+/** A decoder and its parameters. */
+export interface LanguageModel {
+  readonly config: DecoderConfig;
+  readonly params: DecoderParams;
+}
+
+/** What to generate. */
+export interface GenerateOptions extends Sampling {
+  readonly key: Key;
+  /** Completions a prompt. Default 1. */
+  readonly samples?: number;
+  /** Most tokens of a completion, its end token included. */
+  readonly maxNewTokens: number;
+  /** The token that ends a completion. */
+  readonly eos: number;
+}
+
+/** A generated completion. */
+export interface Generated {
+  /** Token ids, the end token included if it was drawn. */
+  readonly ids: Int32Array;
+  /** Log of the probability with which each token was drawn, in nats. */
+  readonly sampledLogps: Float64Array;
+  /** Why it ended: its end token, or the limit of new tokens or of the context. */
+  readonly end: "eos" | "length";
+}
+
+/** Keys and values of every layer, `[rows, kvHeads·headDim]` each: all prompts, then a stretch for each sample. */
+interface Cache {
+  readonly keys: readonly Tensor[];
+  readonly values: readonly Tensor[];
+}
+
+/** A completion being written. */
+interface Sample {
+  readonly prompt: readonly [start: number, end: number];
+  readonly cacheStart: number;
+  readonly limit: number;
+  readonly draws: Float64Array;
+  readonly ids: number[];
+  readonly logps: number[];
+}
+
+/** The parts of a model that every step needs. */
+interface Engine extends LanguageModel {
+  readonly rotary: RotaryTable;
+}
+
+/** One pass of tokens whose keys and values go to rows of the cache. */
+interface Pass {
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  readonly segments: Int32Array;
+  /** Cache row of each token. */
+  readonly rows: Int32Array;
+  /** Which of the tokens the logits are wanted for. */
+  readonly wanted: Int32Array;
+}
+
+/** Writes rows into a cache tensor, which passes its memory on. */
+function store(cache: Tensor, x: Tensor, rows: Int32Array): Tensor {
+  const width = x.shape[1] as number;
+  const from = floats(x);
+  return consume(
+    cache,
+    (out) => rows.forEach((row, i) => out.set(from.subarray(i * width, (i + 1) * width), row * width)),
+  );
+}
+
+/** Runs a pass: the new cache, and logits of the wanted tokens `[wanted, V]`. */
+function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): { cache: Cache; logits: Tensor } {
+  const shape = attentionShape(config);
+  const [keys, values] = [[...cache.keys], [...cache.values]];
+  const attend = ([q, k, v]: readonly [Tensor, Tensor, Tensor], layer: number): Tensor => {
+    keys[layer] = store(keys[layer] as Tensor, k, pass.rows);
+    values[layer] = store(values[layer] as Tensor, v, pass.rows);
+    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], pass.segments, shape);
+  };
+  const hidden = forward(params, config, { ids: pass.ids, positions: pass.positions, rotary, attend });
+  return { cache: { keys, values }, logits: linear(gatherRows(hidden, pass.wanted), headOf(params)) };
+}
+
+/** The pass over all prompts at once. */
+function prefill(prompts: readonly Int32Array[]): Pass {
+  const { ids, positions, segments } = pack(prompts.map((prompt) => ({ prompt, completions: [] })));
+  const ends = prompts.map((_, i) => (segments[i * 6 + 1] as number) - 1);
+  return { ids, positions, segments, rows: ids.map((_, i) => i), wanted: Int32Array.from(ends) };
+}
+
+/** The pass over the newest token of every sample that goes on. */
+function decode(samples: readonly Sample[]): Pass {
+  const each = (f: (s: Sample, i: number) => number): Int32Array => Int32Array.from(samples, f);
+  const past = (s: Sample): number => s.ids.length - 1;
+  return {
+    ids: each((s) => s.ids.at(-1) as number),
+    positions: each((s) => s.prompt[1] - s.prompt[0] + past(s)),
+    segments: Int32Array.from(samples.flatMap((s, i) => [i, i + 1, ...s.prompt, s.cacheStart, past(s)])),
+    rows: each((s) => s.cacheStart + past(s)),
+    wanted: each((_, i) => i),
+  };
+}
+
+/** Lays out the samples of all prompts in the cache. */
+function startSamples(prompts: readonly Int32Array[], config: DecoderConfig, options: GenerateOptions): Sample[] {
+  const { key, samples = 1, maxNewTokens } = options;
+  let start = 0;
+  let cacheStart = prompts.reduce((n, p) => n + p.length, 0);
+  return prompts.flatMap((ids) => {
+    const prompt = [start, start += ids.length] as const;
+    const limit = Math.min(maxNewTokens, config.contextLength - ids.length);
+    if (limit < 1) {
+      throw new RangeError(
+        `Cannot generate as a prompt of ${ids.length} tokens leaves no room in a context of ${config.contextLength}`,
+      );
+    }
+    const promptKey = ids.reduce<Key>(fold, key);
+    return Array.from({ length: samples }, (_, n) => {
+      const draws = uniform(fold(promptKey, `sample ${n}`), limit);
+      const sample: Sample = { prompt, cacheStart, limit, draws, ids: [], logps: [] };
+      cacheStart += limit;
+      return sample;
+    });
+  });
+}
+
+/** Draws the next token of a sample from a row of logits. */
+function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
+  const probs = samplingDistribution(logits, spec);
+  const id = sampleAt(probs, sample.draws[sample.ids.length] as number);
+  sample.ids.push(id);
+  sample.logps.push(Math.log(probs[id] as number));
+}
+
+/**
+ * Draws completions of prompts.
+ *
+ * @param prompts token ids, one non-empty array each
+ * @returns for each prompt its `samples` completions
+ * @throws {RangeError} if a prompt fills the context or the sampling spec is out of range
+ */
+export function generate(
+  model: LanguageModel,
+  prompts: readonly Int32Array[],
+  options: GenerateOptions,
+): readonly (readonly Generated[])[] {
+  const spec = checkSampling(options);
+  const { config, params } = model;
+  const { kvHeads, headDim } = config.attention;
+  const { dtype } = params.embedding;
+  const all = startSamples(prompts, config, options);
+  const ended = (s: Sample): boolean => s.ids.at(-1) === options.eos || s.ids.length === s.limit;
+  const { samples = 1, eos } = options;
+  return scope(() => {
+    const engine = { ...model, rotary: rotaryOf(config, dtype) };
+    const cacheRows = prompts.reduce((n, p) => n + p.length, 0) + all.reduce((n, s) => n + s.limit, 0);
+    const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [cacheRows, kvHeads * headDim]));
+    let cache: Cache = { keys: empty(), values: empty() };
+    /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
+    const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
+      cache = scope(() => {
+        const next = advance(engine, cache, pass);
+        const logits = floats(next.logits);
+        drawing.forEach((s, i) => {
+          const row = rowOf(i) * config.vocabSize;
+          draw(s, logits.subarray(row, row + config.vocabSize), spec);
+        });
+        return next.cache;
+      });
+    };
+    step(prefill(prompts), all, (i) => Math.floor(i / samples));
+    for (let going = all.filter((s) => !ended(s)); going.length > 0; going = going.filter((s) => !ended(s))) {
+      step(decode(going), going, (i) => i);
+    }
+    const results = all.map((s): Generated => ({
+      ids: Int32Array.from(s.ids),
+      sampledLogps: Float64Array.from(s.logps),
+      end: s.ids.at(-1) === eos ? "eos" : "length",
+    }));
+    return prompts.map((_, p) => results.slice(p * samples, (p + 1) * samples));
+  });
+}

@@ -1,0 +1,50 @@
+/**
+ * Log-probabilities of completions, and the one shift: hidden states predict the *next* token, and after this file
+ * index t means token t.
+ */
+import { chosenLogProbs, gatherRows } from "../grad/layers.ts";
+import { segmentSum } from "../grad/ops.ts";
+import { type Batch, completionTokens } from "../tensor/ragged.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { SEGMENT } from "../kernels/kernels.ts";
+import { type DecoderConfig, type DecoderParams, headOf, hiddenStates } from "./decoder.ts";
+
+/** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
+function predictors({ segments }: Batch, tokens: Int32Array): Int32Array {
+  const rows = tokens.map((t) => t - 1);
+  let at = 0;
+  for (let s = 0; s < segments.length; s += SEGMENT) {
+    const [start, end, prefixStart, prefixEnd] = segments.subarray(s, s + 4) as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ];
+    if (prefixEnd === prefixStart) continue;
+    rows[at] = prefixEnd - 1;
+    at += end - start;
+  }
+  return rows;
+}
+
+/**
+ * log π(token t | tokens < t) of every completion token, in nats.
+ *
+ * The head runs at these positions only, and the logits `[T, V]` never exist at once.
+ *
+ * @returns `[C]`: completion b holds the entries batch.offsets[b] … batch.offsets[b+1]−1
+ */
+export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
+  const tokens = completionTokens(batch);
+  const hidden = gatherRows(hiddenStates(params, config, batch), predictors(batch, tokens));
+  return chosenLogProbs(hidden, headOf(params), tokens.map((t) => batch.ids[t] as number));
+}
+
+/**
+ * log π(completion | prompt) = Σ_t log π(token t | tokens < t), in nats: the prompt is not in the sum, an end token is.
+ *
+ * @returns `[B]`, one for each completion in order
+ */
+export function logps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
+  return segmentSum(tokenLogps(params, config, batch), batch.offsets);
+}

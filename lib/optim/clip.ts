@@ -1,0 +1,32 @@
+/** Gradient clipping by the norm of all gradients together. */
+import { kernels } from "../kernels/provider.ts";
+import { consume, floats, scalar, type Tensor } from "../tensor/tensor.ts";
+import { leaves, treeMap } from "../tensor/tree.ts";
+import type { Transform } from "./transform.ts";
+
+/** √Σ g² over all leaves of a tree. */
+export function globalNorm(tree: unknown): number {
+  return Math.sqrt(leaves(tree).reduce((sum, [, g]) => sum + kernels(g.dtype).sumOfSquares(floats(g)), 0));
+}
+
+/**
+ * Scales all gradients by min(1, max / (‖g‖ + eps)); reports `grad_norm`, the norm before clipping.
+ *
+ * @param max largest norm to let through, > 0
+ * @param options.eps 1e-6 by default, as PyTorch's `clip_grad_norm_`
+ * @throws {RangeError} if max is not > 0
+ */
+export function clipByGlobalNorm(max: number, options: { readonly eps?: number } = {}): Transform<null> {
+  const { eps = 1e-6 } = options;
+  if (!(max > 0)) throw new RangeError(`Cannot clip gradients as max must be > 0: current value is ${max}`);
+  return {
+    init: () => null,
+    update: (updates, state) => {
+      const norm = globalNorm(updates);
+      const factor = Math.min(1, max / (norm + eps));
+      const scaled = (g: Tensor): Tensor =>
+        consume(g, (out) => kernels(g.dtype).zip("mul", out, floats(scalar(factor, g.dtype)), out));
+      return { updates: factor < 1 ? treeMap(scaled, updates) : updates, state, metrics: { grad_norm: norm } };
+    },
+  };
+}
