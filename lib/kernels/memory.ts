@@ -11,8 +11,21 @@ const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
 const SLAB = 1 << 22;
 const ALIGN = 64; // a cache line, and enough for any vector load
 
-/** All tensor data. Growing keeps older views valid. */
-export const memory: WebAssembly.Memory = new WebAssembly.Memory({ initial: 64, maximum: MAX_PAGES, shared: true });
+/**
+ * Address space for a memory that never grows: the system gives a page when it is first touched, and engines that check
+ * bounds in software run kernels over a memory of fixed size up to twice as fast. Where 4 GiB are refused, the half is asked.
+ */
+function reserve(pages: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+  } catch (error) {
+    if (pages <= 1024) throw error;
+    return reserve(pages / 2);
+  }
+}
+
+/** All tensor data. */
+export const memory: WebAssembly.Memory = reserve(MAX_PAGES);
 
 /** A free stretch of the memory, in bytes. */
 interface Extent {
@@ -21,7 +34,7 @@ interface Extent {
 }
 
 // Free stretches in order of address, never touching each other. The first cache line stays unused: address 0 is no tensor.
-const free: Extent[] = [{ start: ALIGN, end: 64 * PAGE }];
+const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength }];
 let inUse = 0;
 let highWater = 0;
 
@@ -32,26 +45,14 @@ export function memoryUse(): { readonly bytes: number; readonly highWater: numbe
   return { bytes: inUse, highWater };
 }
 
-function grow(bytes: number): void {
-  const pages = Math.ceil(Math.max(bytes, SLAB) / PAGE);
-  const before = memory.buffer.byteLength;
-  try {
-    memory.grow(pages);
-  } catch {
-    throw new RangeError(
-      `Cannot allocate ${bytes} bytes as the memory would exceed 4 GiB: ${inUse} bytes are in use. ` +
-        `A smaller batch, a shorter context or a smaller model needs less.`,
-    );
-  }
-  release(before, pages * PAGE, false);
-}
-
 /** Takes a stretch of `bytes` (a multiple of the alignment) from the free list: first fit. */
 function take(bytes: number): number {
   const at = free.findIndex((e) => e.end - e.start >= bytes);
   if (at < 0) {
-    grow(bytes);
-    return take(bytes);
+    throw new RangeError(
+      `Cannot allocate ${bytes} bytes as ${inUse} of ${memory.buffer.byteLength} bytes are in use: ` +
+        `a smaller batch, a shorter context or a smaller model needs less.`,
+    );
   }
   const extent = free[at] as Extent;
   const start = extent.start;
@@ -63,8 +64,8 @@ function take(bytes: number): number {
 }
 
 /** Gives a stretch back and joins it with its free neighbours. */
-function release(start: number, bytes: number, counted = true): void {
-  if (counted) inUse -= bytes;
+function release(start: number, bytes: number): void {
+  inUse -= bytes;
   const end = start + bytes;
   let at = free.findIndex((e) => e.start > start);
   if (at < 0) at = free.length;
@@ -136,6 +137,11 @@ export function allocate(bytes: number): Block {
   const offset = current.mark;
   current.mark += size;
   return { offset, bytes: size, region: current };
+}
+
+/** The address of memory for the whole life of the program, outside all regions: workspace of the kernels. */
+export function allocateForever(bytes: number): number {
+  return take(roundUp(bytes, ALIGN));
 }
 
 const collector = new FinalizationRegistry<Block>((block) => release(block.offset, block.bytes));
