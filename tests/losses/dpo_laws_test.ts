@@ -1,0 +1,171 @@
+import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { checkGrads } from "../../lib/grad/check_grads.ts";
+import { logSigmoid, mul, neg, scale, sigmoid, stopGradient, sub, sum } from "../../lib/grad/ops.ts";
+import { derive } from "../../lib/grad/primitive.ts";
+import { type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
+import { dpoLoss, type DpoOptions, type PairLogps } from "../../lib/losses/dpo.ts";
+import { divideMeans } from "../../lib/tensor/mean.ts";
+import { key } from "../../lib/tensor/random.ts";
+import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+import { assertNear, inEachPrecision, oracle } from "../oracles.ts";
+
+/** Rows of [chosen, rejected, refChosen, refRejected] as the loss takes them. */
+function pairs(rows: readonly (readonly number[])[]): PairLogps {
+  const column = (i: number): Tensor => tensor([rows.length], rows.map((row) => row[i] as number), "f64");
+  return { chosen: column(0), rejected: column(1), refChosen: column(2), refRejected: column(3) };
+}
+
+/** The mean loss as a number. */
+function value(rows: readonly (readonly number[])[], options: DpoOptions): number {
+  const { loss } = dpoLoss(pairs(rows), options);
+  return item(loss.sum) / loss.count;
+}
+
+const rows = [[-10, -12, -11, -11.5], [-20, -5, -10, -12], [-30, -60, -42, -33], [-7.25, -9.5, -7.5, -7]];
+const some = fc.array(fc.tuple(...Array(4).fill(fc.double({ min: -500, max: 0, noNaN: true }))), {
+  minLength: 1,
+  maxLength: 8,
+}) as fc.Arbitrary<number[][]>;
+const beta = fc.double({ min: 0.01, max: 3, noNaN: true });
+
+/** Equal to twelve digits. */
+const same = (a: number, b: number): void => assertNear(a, b, { rtol: 1e-12, atol: 1e-12 });
+
+Deno.test("dpoLoss() of one pair at a time gives the oracles' losses", () => {
+  type Inputs = Readonly<Record<"policy_chosen" | "policy_rejected" | "ref_chosen" | "ref_rejected", number[]>>;
+  for (const id of ["dpo_sigmoid", "dpo_sigmoid_extreme", "dpo_cdpo_ls0.1"]) {
+    const { inputs, expected } = oracle<Inputs & { beta: number; label_smoothing?: number }, { losses: number[] }>(id);
+    const { policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta, label_smoothing } = inputs;
+    expected.losses.forEach((loss, i) => {
+      const row = [policy_chosen, policy_rejected, ref_chosen, ref_rejected].map((column) => column[i] as number);
+      same(value([row], { beta, labelSmoothing: label_smoothing }), loss);
+    });
+  }
+});
+
+inEachPrecision("dpoLoss() smoothed by ε is least at z = logit(1 − ε), with the entropy of ε", ({ dtype, near }) => {
+  const { inputs: { label_smoothing: labelSmoothing }, expected } = oracle<
+    { label_smoothing: number },
+    { argmin_z: number; min_loss: number }
+  >("dpo_cdpo_optimum");
+  const zero = tensor([1], [0], dtype);
+  const f = (p: { chosen: Tensor }): Loss =>
+    dpoLoss({ ...p, rejected: zero, refChosen: zero, refRejected: zero }, { beta: 1, labelSmoothing });
+  const { loss, grads } = valueAndGrad(f)({ chosen: tensor([1], [expected.argmin_z], dtype) });
+  near(loss, expected.min_loss);
+  near(item(grads.chosen), 0);
+});
+
+Deno.test("dpoLoss() is ln 2 for any beta and labels where policy and reference agree", () => {
+  fc.assert(fc.property(some, beta, (rows, beta) => {
+    const agreeing = rows.map(([w, l]) => [w, l, w, l] as number[]);
+    same(value(agreeing, { beta }), Math.LN2);
+    same(value(agreeing, { beta, labels: rows.map((_, i) => i / rows.length) }), Math.LN2);
+  }));
+});
+
+Deno.test("dpoLoss() does not depend on the order of pairs", () => {
+  fc.assert(fc.property(some, beta, (rows, beta) => same(value(rows.toReversed(), { beta }), value(rows, { beta }))));
+});
+
+Deno.test("dpoLoss() depends on beta times the log ratios alone: c·beta equals c times the logps", () => {
+  fc.assert(fc.property(some, beta, fc.double({ min: 0.1, max: 5, noNaN: true }), (rows, beta, c) => {
+    const scaled = rows.map((row) => row.map((x) => c * x));
+    assertNear(value(rows, { beta: c * beta }), value(scaled, { beta }), { rtol: 1e-10, atol: 1e-10 });
+  }));
+});
+
+Deno.test("dpoLoss() of soft labels is the mix of the two hard ones", () => {
+  fc.assert(fc.property(some, beta, fc.double({ min: 0, max: 1, noNaN: true }), (rows, beta, p) => {
+    const swapped = rows.map(([w, l, rw, rl]) => [l, w, rl, rw] as number[]);
+    const mixed = p * value(rows, { beta }) + (1 - p) * value(swapped, { beta });
+    same(value(rows, { beta, labels: rows.map(() => p) }), mixed);
+  }));
+});
+
+Deno.test("dpoLoss() smoothed by ε equals constant labels 1 − ε", () => {
+  fc.assert(fc.property(some, beta, fc.double({ min: 0, max: 0.49, noNaN: true }), (rows, beta, labelSmoothing) => {
+    const labels = rows.map(() => 1 - labelSmoothing);
+    same(value(rows, { beta, labelSmoothing }), value(rows, { beta, labels }));
+  }));
+});
+
+Deno.test("dpoLoss() has the gradients of central differences, by policy and by reference", () => {
+  for (const options of [{ beta: 0.1 }, { beta: 0.7, labelSmoothing: 0.2 }, { beta: 0.3, labels: [1, 0.2, 0, 0.5] }]) {
+    for (const seed of [1, 2, 3]) {
+      const { error } = checkGrads((p: PairLogps) => dpoLoss(p, options).loss.sum, pairs(rows), { key: key(seed) });
+      assertLess(error, 1e-8);
+    }
+  }
+});
+
+Deno.test("the oracle refutes a loss without the reference, with the roles swapped, or with σ in place of log σ", () => {
+  type Inputs = Readonly<Record<"policy_chosen" | "policy_rejected" | "ref_chosen" | "ref_rejected", number[]>>;
+  const { inputs, expected } = oracle<Inputs, { loss: number; margins: number[] }>("dpo_sigmoid");
+  const [w, l] = [inputs.policy_chosen, inputs.policy_rejected];
+  const wrong = {
+    "without the reference": value(w.map((x, i) => [x, l[i] as number, 0, 0]), { beta: 0.1 }),
+    "roles swapped": value(
+      w.map((x, i) => [l[i], x, inputs.ref_rejected[i], inputs.ref_chosen[i]] as number[]),
+      { beta: 0.1 },
+    ),
+    "σ in place of log σ": expected.margins.reduce((sum, z) => sum + 1 / (1 + Math.exp(z)), 0) / w.length,
+  };
+  for (const [name, loss] of Object.entries(wrong)) assertLess(0.03, Math.abs(loss - expected.loss), name);
+});
+
+Deno.test("checkGrads() refutes a dpoLoss whose gradient is weighted by σ(z) in place of σ(−z)", () => {
+  const wrong = (p: PairLogps): Tensor => {
+    const z = scale(sub(sub(p.chosen, p.refChosen), sub(p.rejected, p.refRejected)), 0.1);
+    return neg(sum(derive(logSigmoid(stopGradient(z)), [z], (g) => [mul(g, sigmoid(z))])));
+  };
+  assertLess(0.01, checkGrads(wrong, pairs(rows), { key: key(1) }).error);
+});
+
+Deno.test("dpoLoss() reports TRL's metrics: a tie is no win, and is counted", () => {
+  const { metrics } = dpoLoss(pairs([[-1, -2, -2, -2], [-3, -3, -3, -3], [-4, -1, -2, -2]]), { beta: 0.5 });
+  assertEquals(divideMeans(metrics), {
+    "rewards/chosen": -0.5 / 3,
+    "rewards/rejected": 0.5 / 3,
+    "rewards/margins": -1 / 3,
+    "rewards/accuracies": 1 / 3,
+    "rewards/ties": 1 / 3,
+    "logps/chosen": -8 / 3,
+    "logps/rejected": -2,
+  });
+});
+
+Deno.test("dpoLoss() is finite with a finite gradient where log ratios are a thousand nats", () => {
+  const f = (p: PairLogps): Loss => dpoLoss(p, { beta: 1, labelSmoothing: 0.1 });
+  const { loss, grads } = valueAndGrad(f)(pairs([[0, -1e3, 0, 0], [-1e3, 0, 0, 0]]));
+  assertAlmostEquals(loss, (100 + 900) / 2, 1e-12);
+  assertNear([...grads.chosen.data], [0.05, -0.45], { rtol: 1e-12, atol: 0 });
+});
+
+Deno.test("dpoLoss() refuses what is out of range in one sentence", () => {
+  const refuses = (options: DpoOptions, sentence: string): void => {
+    assertThrows(() => dpoLoss(pairs(rows), options), RangeError, `Cannot compute dpoLoss as ${sentence}`);
+  };
+  refuses({ beta: 0 }, "beta must be > 0 and finite: current value is 0");
+  refuses({ beta: NaN }, "beta must be > 0 and finite: current value is NaN");
+  refuses({ beta: 1, labelSmoothing: 0.5 }, "labelSmoothing must be in [0, 0.5): current value is 0.5");
+  refuses({ beta: 1, labels: [1] }, "there must be 4 labels: current value is 1");
+  refuses({ beta: 1, labels: [1, 1, 1, 1.5] }, "labels must be in [0, 1]: current value is 1.5");
+  refuses(
+    { beta: 1, labels: [1, 1, 1, 1], labelSmoothing: 0.1 },
+    "labels and labelSmoothing exclude each other: current value is 0.1",
+  );
+  assertThrows(
+    () => dpoLoss({ ...pairs(rows), refRejected: tensor([3], [0, 0, 0], "f64") }, { beta: 1 }),
+    TypeError,
+    "Cannot compute dpoLoss as the four log-probabilities must be [B]: [4], [4], [4], [3]",
+  );
+});
+
+Deno.test("an option that dpoLoss() does not have is a type error", () => {
+  // @ts-expect-error: gamma belongs to simpo
+  assert(dpoLoss(pairs(rows), { beta: 0.1, gamma: 1 }));
+  // @ts-expect-error: beta has no default
+  assertThrows(() => dpoLoss(pairs(rows), {}));
+});
