@@ -4,6 +4,7 @@ import { SEGMENT } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
 import { build, type Dtype, empty, floats, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import { reshape } from "./ops.ts";
 import { derive } from "./primitive.ts";
 
 const asStored = (columns: number): Strides => [columns, 1];
@@ -243,4 +244,14 @@ export function chosenLogProbs(hidden: Tensor, head: Tensor, targets: Int32Array
     });
     return [dHidden, dHead];
   });
+}
+
+/**
+ * Elements of a vector by index: out[i] = x[indices[i]].
+ *
+ * @param x `[N]`
+ * @throws {RangeError} if an index is outside the vector
+ */
+export function take(x: Tensor, indices: Int32Array): Tensor {
+  return reshape(gatherRows(reshape(x, [size(x.shape), 1]), indices), [indices.length]);
 }

@@ -23,20 +23,20 @@ function check(name: string, lr: number, warmup: number, steps: number): void {
 }
 
 /** The same rate at every step, after a warm-up of step / warmup. */
-export function constant(lr: number, options: { readonly warmup?: number } = {}): Schedule {
+export function constantSchedule(lr: number, options: { readonly warmup?: number } = {}): Schedule {
   const { warmup = 0 } = options;
   check("a constant schedule", lr, warmup, Infinity);
   return (step) => lr * Math.min(1, warmup === 0 ? 1 : step / warmup);
 }
 
 /** Warm-up, then a straight line to 0 at `steps`: lr·(steps − step) / (steps − warmup). */
-export function linear({ lr, warmup = 0, steps }: Phases): Schedule {
+export function linearSchedule({ lr, warmup = 0, steps }: Phases): Schedule {
   check("a linear schedule", lr, warmup, steps);
   return (step) => lr * (step < warmup ? step / warmup : Math.max(0, (steps - step) / Math.max(1, steps - warmup)));
 }
 
 /** Warm-up, then half a cosine to 0 at `steps`: lr·½(1 + cos(π·(step − warmup) / (steps − warmup))). */
-export function cosine({ lr, warmup = 0, steps }: Phases): Schedule {
+export function cosineSchedule({ lr, warmup = 0, steps }: Phases): Schedule {
   check("a cosine schedule", lr, warmup, steps);
   return (step) => {
     if (step < warmup) return lr * step / warmup;

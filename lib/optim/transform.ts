@@ -16,27 +16,31 @@ export interface Updated<P, S> {
 }
 
 /** A step of an optimizer over any tree of params. */
-export interface Transform<S = unknown> {
+export interface Transform<S> {
   /** State for the first step; it shares no memory with the params. */
   readonly init: (params: unknown) => S;
   /** From gradients (or the updates of the transform before), state and params to updates. */
   readonly update: <P>(updates: P, state: S, params: P) => Updated<P, S>;
 }
 
-/** One transform after another; states and metrics are kept in order. */
-export function chain(...transforms: readonly Transform[]): Transform<readonly unknown[]> {
+/** One transform after another; the states are kept in order, metrics are joined. */
+export function chain<const S extends readonly unknown[]>(
+  ...transforms: { readonly [I in keyof S]: Transform<S[I]> }
+): Transform<S> {
+  const list = transforms as readonly Transform<unknown>[];
   return {
-    init: (params) => transforms.map((t) => t.init(params)),
+    init: (params) => list.map((t) => t.init(params)) as unknown as S,
     update: (updates, states, params) => {
-      const next: unknown[] = [];
-      let [current, metrics] = [updates, {}];
-      transforms.forEach((transform, i) => {
-        const result = transform.update(current, states[i], params);
-        current = result.updates;
-        metrics = { ...metrics, ...result.metrics };
-        next.push(result.state);
-      });
-      return { updates: current, state: next, metrics };
+      const start = { updates, state: [] as readonly unknown[], metrics: {} };
+      const { state, ...rest } = list.reduce((before, transform, i) => {
+        const next = transform.update(before.updates, states[i], params);
+        return {
+          updates: next.updates,
+          state: [...before.state, next.state],
+          metrics: { ...before.metrics, ...next.metrics },
+        };
+      }, start);
+      return { ...rest, state: state as S };
     },
   };
 }

@@ -1,0 +1,74 @@
+/** Estimates with their 95 % intervals. */
+import { fold, type Key, uniform } from "../tensor/random.ts";
+
+/** An estimate, the ends of its 95 % interval, and how many cases it is from. */
+export interface Estimate {
+  readonly estimate: number;
+  readonly low: number;
+  readonly high: number;
+  readonly n: number;
+}
+
+/** A share of comparisons won. A tie counts half, and how many there were is said. */
+export interface Share extends Estimate {
+  readonly ties: number;
+}
+
+const Z95 = 1.959963984540054;
+
+/**
+ * A share with Wilson's interval: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
+ *
+ * @param margins of each comparison: > 0 won, < 0 lost, 0 tied
+ * @see Wilson 1927
+ */
+export function shareWon(margins: readonly number[]): Share {
+  const n = margins.length;
+  const ties = margins.filter((m) => m === 0).length;
+  const p = (margins.filter((m) => m > 0).length + ties / 2) / n;
+  const centre = p + Z95 ** 2 / (2 * n);
+  const half = Z95 * Math.sqrt(p * (1 - p) / n + Z95 ** 2 / (4 * n ** 2));
+  const scale = 1 + Z95 ** 2 / n;
+  return { estimate: p, low: (centre - half) / scale, high: (centre + half) / scale, n, ties };
+}
+
+/** A mean with its normal interval: x̄ ± 1.96·s/√n. */
+export function meanEstimate(values: readonly number[]): Estimate & { readonly standardError: number } {
+  const n = values.length;
+  const mean = values.reduce((a, b) => a + b, 0) / n;
+  const standardError = Math.sqrt(values.reduce((a, x) => a + (x - mean) ** 2, 0) / (n - 1) / n);
+  return { estimate: mean, low: mean - Z95 * standardError, high: mean + Z95 * standardError, n, standardError };
+}
+
+/**
+ * How often score a beats score b on the same prompts, ties half, with a percentile bootstrap over prompts.
+ *
+ * @param key draws the resamples
+ * @param scores of a and b, prompt by prompt
+ * @param options.rounds resamples, default 2000
+ * @see Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13
+ */
+export function winRate(
+  key: Key,
+  [a, b]: readonly [readonly number[], readonly number[]],
+  options: { readonly rounds?: number } = {},
+): Share {
+  const { rounds = 2000 } = options;
+  const points = a.map((x, i) => 0.5 + 0.5 * Math.sign(x - (b[i] as number)));
+  const n = points.length;
+  const total = points.reduce((s, x) => s + x, 0);
+  const means = Float64Array.from({ length: rounds }, (_, round) => {
+    let sum = 0;
+    for (const u of uniform(fold(key, round), n)) sum += points[Math.floor(u * n)] as number;
+    return sum / n;
+  }).sort();
+  const at = (q: number): number => means[Math.min(rounds - 1, Math.floor(q * rounds))] as number;
+  return { estimate: total / n, low: at(0.025), high: at(0.975), n, ties: points.filter((p) => p === 0.5).length };
+}
+
+/**
+ * How much of the possible win rate was reached: (win − ½) / (ceiling − ½). 0 is no better than before, 1 is perfect.
+ */
+export function shareOfCeiling(win: number, ceiling: number): number {
+  return (win - 0.5) / (ceiling - 0.5);
+}

@@ -1,0 +1,50 @@
+/** The stage that aligns: DPO on preference pairs. */
+import type { TokenPair } from "../data/token_pair.ts";
+import type { Stage } from "../flow/stage.ts";
+import { take } from "../grad/layers.ts";
+import { dpoLoss, type DpoOptions } from "../losses/dpo.ts";
+import type { DecoderParams } from "../model/decoder.ts";
+import { logps } from "../model/logps.ts";
+import { pack } from "../tensor/ragged.ts";
+import { tensor } from "../tensor/tensor.ts";
+import { exampleOf } from "./reference.ts";
+import type { PolicyState, RefLogpsState, RowState } from "./state.ts";
+import { update, type UpdateOptions } from "./update.ts";
+
+/** Options of `dpoUpdate`: those of the loss and those of the training loop. */
+export interface DpoUpdateOptions extends Omit<DpoOptions, "labels">, UpdateOptions {}
+
+type Needs = PolicyState & RowState & RefLogpsState;
+
+/** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs. */
+function side(which: 0 | 1, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => 2 * i + which);
+}
+
+/**
+ * Trains the policy on preference pairs; the reference enters by its log-probabilities alone. Rows with a `label` use it.
+ *
+ * @see `dpoLoss`
+ */
+export function dpoUpdate(options: DpoUpdateOptions): Stage<Needs, { readonly policy: DecoderParams }> {
+  const { beta, labelSmoothing = 0 } = options;
+  return update("dpoUpdate", {
+    params: ({ policy }: Needs) => policy,
+    rows: ({ rows }) => rows,
+    loss: ({ config, rows, refLogps }) => (policy, numbers) => {
+      const pairs = Array.from(numbers, (n) => rows[n] as TokenPair);
+      const all = logps(policy, config, pack(pairs.map(exampleOf)));
+      const refOf = (which: 0 | 1): Float64Array =>
+        Float64Array.from(numbers, (n) => refLogps[2 * n + which] as number);
+      const labels = pairs.some((pair) => pair.label !== undefined)
+        ? { labels: pairs.map((pair) => pair.label ?? 1 - labelSmoothing) }
+        : { labelSmoothing };
+      return dpoLoss({
+        chosen: take(all, side(0, pairs.length)),
+        rejected: take(all, side(1, pairs.length)),
+        refChosen: tensor([pairs.length], refOf(0), all.dtype),
+        refRejected: tensor([pairs.length], refOf(1), all.dtype),
+      }, { beta, ...labels });
+    },
+  }, { ...options, adds: "policy" });
+}

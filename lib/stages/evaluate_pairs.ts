@@ -1,0 +1,64 @@
+/** How well the policy's implicit reward tells chosen from rejected on pairs it never saw. */
+import { type Share, shareWon } from "../evaluation/interval.ts";
+import { scan, type Stage } from "../flow/stage.ts";
+import type { PolicyState, RefState, RowState } from "./state.ts";
+import { exampleOf, logpsOf } from "./reference.ts";
+
+/** What held-out pairs say. */
+export interface PairEvaluation {
+  /** Share of pairs whose implicit reward beta·log(π/π_ref) is higher for the chosen completion. */
+  readonly accuracy: Share;
+  /** The same for the rule that the shorter completion (in tokens) wins. */
+  readonly shorterWins: Share;
+  /** Mean of log π − log π_ref over held-out completions, nats: how far their probabilities moved. */
+  readonly drift: { readonly chosen: number; readonly rejected: number };
+}
+
+type Needs = PolicyState & RefState & RowState;
+
+const CHUNK = 64;
+
+/** Log ratios of held-out completions, `[2·rows]`: chosen, rejected, chosen, … */
+type Carry = Float64Array;
+
+function summarise(ratios: Carry, { heldOutRows }: Needs): PairEvaluation {
+  const pick = (which: 0 | 1): readonly number[] => heldOutRows.map((_, i) => ratios[2 * i + which] as number);
+  const [chosen, rejected] = [pick(0), pick(1)];
+  const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
+  return {
+    accuracy: shareWon(chosen.map((c, i) => c - (rejected[i] as number))),
+    shorterWins: shareWon(heldOutRows.map((row) => row.rejected.length - row.chosen.length)),
+    drift: { chosen: mean(chosen), rejected: mean(rejected) },
+  };
+}
+
+/**
+ * Scores the held-out pairs under policy and reference. Warns when the policy has become less likely to give the
+ * *chosen* completions: DPO moves the difference, and may lower both sides.
+ */
+export function evaluatePairs(): Stage<Needs, { readonly heldOut: PairEvaluation }> {
+  return scan("evaluatePairs", {
+    init: ({ heldOutRows }: Needs) => ({
+      carry: new Float64Array(2 * heldOutRows.length),
+      steps: Math.ceil(heldOutRows.length / CHUNK),
+    }),
+    step: (ratios: Carry, { step, state: { policy, ref, config, heldOutRows } }) => {
+      const examples = heldOutRows.slice(step * CHUNK, (step + 1) * CHUNK).map(exampleOf);
+      const [now, before] = [logpsOf(policy, config, examples), logpsOf(ref, config, examples)];
+      const next = ratios.slice();
+      next.set(now.map((x, i) => x - (before[i] as number)), 2 * step * CHUNK);
+      return { carry: next, metrics: {} };
+    },
+    done: (ratios, state, { emit }) => {
+      const heldOut = summarise(ratios, state);
+      if (heldOut.drift.chosen < -1) {
+        emit({
+          type: "warning",
+          message: `The chosen replies became less likely: by ${(-heldOut.drift.chosen).toFixed(2)} nats on held-out ` +
+            "pairs. A larger beta, a smaller learning rate or fewer epochs keeps the policy nearer to its reference.",
+        });
+      }
+      return { heldOut };
+    },
+  });
+}

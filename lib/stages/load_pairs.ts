@@ -1,0 +1,33 @@
+/** The stage where data come in: pairs from any source, with an account of every row, split by prompt. */
+import type { Pair } from "../data/pair.ts";
+import type { Loaded, LoadReport } from "../data/report.ts";
+import { splitByPrompt } from "../data/split.ts";
+import { attempt, type Stage } from "../flow/stage.ts";
+import { type Failure, type Result, right } from "../result.ts";
+import type { Key } from "../tensor/random.ts";
+import { fold } from "../tensor/random.ts";
+import type { PairState } from "./state.ts";
+
+/** Where pairs come from: a file, a fixture, an annotator. The key is for sources that draw. */
+export type PairSource = (key: Key) => Result<Failure, Loaded<Pair>> | Promise<Result<Failure, Loaded<Pair>>>;
+
+/** What became of the rows. */
+export interface LoadedState extends PairState {
+  readonly report: LoadReport;
+}
+
+/**
+ * Loads pairs and holds some out: no prompt is on both sides.
+ *
+ * @param options.heldOut share of the prompts to hold out, default 0.1
+ */
+export function loadPairs(source: PairSource, options: { readonly heldOut?: number } = {}): Stage<object, LoadedState> {
+  const { heldOut = 0.1 } = options;
+  return attempt("loadPairs", async (_: object, { key }) => {
+    const loaded = await source(fold(key, "source"));
+    if (loaded._tag === "Left") return loaded;
+    const { data, report } = loaded.right;
+    const split = splitByPrompt(fold(key, "split"), data, heldOut);
+    return right({ pairs: split.train, heldOutPairs: split.heldOut, report });
+  }, { needs: [], adds: ["pairs", "heldOutPairs", "report"] });
+}

@@ -1,0 +1,43 @@
+/** The reference policy, frozen by being a value, and its log-probabilities, computed once. */
+import type { TokenPair } from "../data/token_pair.ts";
+import { once, scan, type Stage } from "../flow/stage.ts";
+import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
+import { logps } from "../model/logps.ts";
+import { type Example, pack } from "../tensor/ragged.ts";
+import { floats } from "../tensor/tensor.ts";
+import type { PolicyState, RefLogpsState, RefState, RowState } from "./state.ts";
+
+/** The policy as it is now becomes the reference: the same immutable tensors, no copy. */
+export function freezeRef(): Stage<PolicyState, RefState> {
+  return once("freezeRef", ({ policy }: PolicyState) => ({ ref: policy }), { needs: ["policy"], adds: ["ref"] });
+}
+
+/** A pair as one prompt with two completions: chosen, then rejected. */
+export function exampleOf({ prompt, chosen, rejected }: TokenPair): Example {
+  return { prompt, completions: [chosen, rejected] };
+}
+
+/** log π of every completion of some examples, in order, nats. */
+export function logpsOf(params: DecoderParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
+  return Float64Array.from(floats(logps(params, config, pack(examples))));
+}
+
+/** Pairs scored in one step. */
+const CHUNK = 64;
+
+/** Scores all pairs under the reference, once and before the loop, which never sees the reference's parameters. */
+export function refLogps(): Stage<PolicyState & RefState & RowState, RefLogpsState> {
+  return scan("refLogps", {
+    init: ({ rows }: PolicyState & RefState & RowState) => ({
+      carry: new Float64Array(2 * rows.length),
+      steps: Math.ceil(rows.length / CHUNK),
+    }),
+    step: (scored, { step, state: { ref, config, rows } }) => {
+      const chunk = rows.slice(step * CHUNK, (step + 1) * CHUNK);
+      const next = scored.slice();
+      next.set(logpsOf(ref, config, chunk.map(exampleOf)), 2 * step * CHUNK);
+      return { carry: next, metrics: {} };
+    },
+    done: (scored) => ({ refLogps: scored }),
+  }, { needs: ["config", "ref", "rows"], adds: ["refLogps"] });
+}

@@ -1,0 +1,80 @@
+/** One training loop for every loss: batches, gradients, optimizer, and the figures of each step. */
+import { batches, type BatchOptions } from "../data/batches.ts";
+import { scan, type Stage } from "../flow/stage.ts";
+import { accumulateGrads, type Loss } from "../grad/value_and_grad.ts";
+import { adamw, type AdamwOptions, type AdamwState } from "../optim/adamw.ts";
+import { clipByGlobalNorm } from "../optim/clip.ts";
+import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from "../optim/schedule.ts";
+import { applyUpdates, chain, type Transform } from "../optim/transform.ts";
+import { divideMeans } from "../tensor/mean.ts";
+import { copy } from "../tensor/tensor.ts";
+import { treeMap } from "../tensor/tree.ts";
+
+/** How a policy is trained, whatever the loss. */
+export interface UpdateOptions extends BatchOptions, Omit<AdamwOptions, "lr"> {
+  /** Peak learning rate. */
+  readonly lr: number;
+  /** Course of the learning rate after the warm-up. Default `linear`, to zero. */
+  readonly schedule?: "constant" | "linear" | "cosine";
+  /** Share of the steps in which the learning rate rises. Default 0.1. */
+  readonly warmup?: number;
+  /** Largest norm of all gradients together. Default 1. */
+  readonly maxGradNorm?: number;
+  /** Rows whose gradients are computed at once; the result is that of the whole batch. Default: all. */
+  readonly microBatch?: number;
+}
+
+/** The optimizer that the options describe, for a run of `steps`. */
+export function optimizerOf(options: UpdateOptions, steps: number): Transform<readonly [null, AdamwState]> {
+  const { lr, schedule = "linear", maxGradNorm = 1 } = options;
+  const warmup = Math.round((options.warmup ?? 0.1) * steps);
+  const course: Schedule = schedule === "constant"
+    ? constantSchedule(lr, { warmup })
+    : (schedule === "linear" ? linearSchedule : cosineSchedule)({ lr, warmup, steps });
+  // The schedules begin at 0 where they warm up: counting from 1 wastes no step and still ends at 0.
+  const shifted: Schedule = warmup > 0 ? (step) => course(step + 1) : course;
+  return chain(clipByGlobalNorm(maxGradNorm), adamw({ ...options, lr: shifted }));
+}
+
+/** What a loss needs of the state, and how it is computed for some rows. */
+export interface Objective<Needs, Params> {
+  /** The parameters to begin with; they are copied. */
+  readonly params: (state: Needs) => Params;
+  /** Ids of the data rows. */
+  readonly rows: (state: Needs) => readonly { readonly id: string }[];
+  /** The loss of the rows with these numbers. */
+  readonly loss: (state: Needs) => (params: Params, rows: Int32Array) => Loss;
+}
+
+/** The rows in parts of `size`, the last of which may be smaller. */
+function parts(rows: Int32Array, size = rows.length): readonly Int32Array[] {
+  return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
+}
+
+/** A stage that trains parameters by an objective and adds them under a name. */
+export function update<Needs, Params, Name extends string>(
+  name: string,
+  objective: Objective<Needs, Params>,
+  options: UpdateOptions & { readonly adds: Name },
+): Stage<Needs, Readonly<Record<Name, Params>>> {
+  const { microBatch, adds } = options;
+  return scan(name, {
+    init: (state: Needs, { key }) => {
+      const params = treeMap(copy, objective.params(state));
+      const order = batches(key, objective.rows(state).length, options);
+      const optimizer = optimizerOf(options, order.length).init(params);
+      return { carry: { params, optimizer, order }, steps: order.length };
+    },
+    step: ({ params, optimizer, order }, { step, steps, state }) => {
+      const rows = order[step] as Int32Array;
+      const { loss, grads, metrics } = accumulateGrads(objective.loss(state))(params, parts(rows, microBatch));
+      const next = optimizerOf(options, steps).update(grads, optimizer, params);
+      return {
+        carry: { params: applyUpdates(params, next.updates), optimizer: next.state, order },
+        metrics: { loss, ...divideMeans(metrics), ...next.metrics },
+        rows: Array.from(rows, (row) => objective.rows(state)[row]?.id as string),
+      };
+    },
+    done: ({ params }) => ({ [adds]: params }) as Readonly<Record<Name, Params>>,
+  });
+}

@@ -1,0 +1,106 @@
+import { assert, assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
+import type { TokenPair } from "../../lib/data/token_pair.ts";
+import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
+import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
+import type { Event } from "../../lib/flow/event.ts";
+import { pipeline } from "../../lib/flow/pipeline.ts";
+import { finish, run, type RunOptions } from "../../lib/flow/run.ts";
+import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import { dpoUpdate, type DpoUpdateOptions } from "../../lib/stages/dpo_update.ts";
+import { evaluatePairs } from "../../lib/stages/evaluate_pairs.ts";
+import { freezeRef, refLogps } from "../../lib/stages/reference.ts";
+import { fold, integer, key } from "../../lib/tensor/random.ts";
+import { leaves } from "../../lib/tensor/tree.ts";
+
+const config = {
+  vocabSize: 259,
+  hiddenSize: 8,
+  layers: 1,
+  contextLength: 16,
+  norm: { type: "rms", eps: 1e-5 },
+  positions: { type: "rotary", theta: 100 },
+  attention: { heads: 2, kvHeads: 1, headDim: 4 },
+  mlp: { type: "gatedSilu", size: 12 },
+  tiedEmbeddings: true,
+} as const;
+
+/** A pair whose chosen completion repeats one token and whose rejected another: what there is to learn. */
+function row(i: number): TokenPair {
+  const at = (name: string): number => 1 + integer(fold(fold(key(9), name), i), 4);
+  return {
+    id: `row ${i}`,
+    prompt: Int32Array.from({ length: at("p") }, (_, j) => 100 + ((i + j) % 20)),
+    chosen: new Int32Array(at("c")).fill(7),
+    rejected: new Int32Array(at("r")).fill(8),
+  };
+}
+
+const given = {
+  config,
+  tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
+  policy: initDecoder(key(1), config),
+  rows: Array.from({ length: 24 }, (_, i) => row(i)),
+  heldOutRows: Array.from({ length: 10 }, (_, i) => row(100 + i)),
+};
+
+const dpo = (options: Partial<DpoUpdateOptions> = {}) =>
+  pipeline("dpo", [
+    freezeRef(),
+    refLogps(),
+    dpoUpdate({ beta: 0.5, lr: 0.02, batchSize: 8, epochs: 4, ...options }),
+    evaluatePairs(),
+  ]);
+
+/** A run to its end: its state and its events. */
+async function result(options: Partial<DpoUpdateOptions> = {}, more: Partial<RunOptions<typeof given>> = {}) {
+  const events: Event[] = [];
+  const ended = await finish(run(dpo(options), { seed: 3, given, ...more }), (event) => events.push(event));
+  assert(ended._tag === "Right", JSON.stringify(ended));
+  const losses = events.flatMap((e) => e.type === "step" && e.path.at(-1) === "dpoUpdate" ? [e.metrics] : []);
+  return { ...ended.right, losses };
+}
+
+const bytes = (policy: DecoderParams): number[][] => leaves(policy).map(([, t]) => [...t.data]);
+
+Deno.test("dpoUpdate() begins at ln 2 with rewards of 0, and learns what there is to learn", async () => {
+  const { losses, heldOut, policy, ref } = await result();
+  assertAlmostEquals(losses[0]?.loss as number, Math.LN2, 1e-6);
+  assertAlmostEquals(losses[0]?.["rewards/margins"] as number, 0, 1e-6);
+  assertEquals(losses.length, 12);
+  assertEquals(heldOut.accuracy.estimate, 1);
+  assertLess(heldOut.drift.rejected, heldOut.drift.chosen);
+  assertEquals(bytes(ref), bytes(given.policy)); // the reference is as it was
+  assertNotEquals(bytes(policy), bytes(ref));
+});
+
+Deno.test("dpoUpdate() in parts of a batch equals the whole batch", async () => {
+  const [whole, parts] = [await result(), await result({ microBatch: 3 })];
+  whole.losses.forEach((metrics, i) =>
+    assertAlmostEquals(parts.losses[i]?.loss as number, metrics.loss as number, 2e-5)
+  );
+});
+
+Deno.test("dpoUpdate() uses soft labels: at one half there is nothing to learn but ln 2", async () => {
+  const rows = given.rows.map((r) => ({ ...r, label: 0.5 }));
+  const { losses, heldOut } = await result({}, { given: { ...given, rows } });
+  assertAlmostEquals(losses.at(-1)?.loss as number, Math.LN2, 1e-3);
+  assertLess(Math.abs(heldOut.drift.chosen - heldOut.drift.rejected), 0.5);
+});
+
+Deno.test("the same seed gives the same weights to the byte, another seed others", async () => {
+  const [a, b, c] = [await result(), await result(), await result({}, { seed: 4 })];
+  assertEquals(bytes(a.policy), bytes(b.policy));
+  assertNotEquals(bytes(a.policy), bytes(c.policy));
+});
+
+Deno.test("a run broken at any step and resumed from its checkpoint ends bit for bit as an unbroken one", async () => {
+  const checkpoints: Checkpoint[] = [];
+  const whole = await result({}, { onCheckpoint: (c) => void checkpoints.push(c), checkpointEvery: 1 });
+  const training = checkpoints.filter((c) => c.at.path.at(-1) === "dpoUpdate");
+  assertEquals(training.length, 12);
+  for (const at of [0, 5, 11]) {
+    const resumed = await result({}, { resume: structuredClone(training[at] as Checkpoint) });
+    assertEquals(bytes(resumed.policy), bytes(whole.policy));
+    assertEquals(resumed.heldOut, whole.heldOut);
+  }
+});
