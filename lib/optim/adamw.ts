@@ -44,6 +44,9 @@ export function adamw(options: AdamwOptions): Transform<AdamwState> {
       throw new RangeError(`Cannot make adamw as ${name} must be in [0, 1): current value is ${beta}`);
     }
   }
+  if (typeof lr === "number" && !(lr >= 0 && lr < Infinity)) {
+    throw new RangeError(`Cannot make adamw as lr must be ≥ 0 and finite: current value is ${lr}`);
+  }
   if (!(eps >= 0 && weightDecay >= 0)) {
     throw new RangeError(
       `Cannot make adamw as eps and weightDecay must be ≥ 0: current values are ${eps}, ${weightDecay}`,

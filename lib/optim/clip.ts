@@ -14,11 +14,12 @@ export function globalNorm(tree: unknown): number {
  *
  * @param max largest norm to let through, > 0
  * @param options.eps 1e-6 by default, as PyTorch's `clip_grad_norm_`
- * @throws {RangeError} if max is not > 0
+ * @throws {RangeError} if max is not > 0 or eps not ≥ 0
  */
 export function clipByGlobalNorm(max: number, options: { readonly eps?: number } = {}): Transform<null> {
   const { eps = 1e-6 } = options;
   if (!(max > 0)) throw new RangeError(`Cannot clip gradients as max must be > 0: current value is ${max}`);
+  if (!(eps >= 0)) throw new RangeError(`Cannot clip gradients as eps must be ≥ 0: current value is ${eps}`);
   return {
     init: () => null,
     update: (updates, state) => {
