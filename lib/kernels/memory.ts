@@ -6,7 +6,6 @@
  * Outside every region a block lives until the garbage collector has seen its last view go.
  */
 
-const PAGE = 65_536;
 const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
 const SLAB = 1 << 22;
 const ALIGN = 64; // a cache line, and enough for any vector load

@@ -2,13 +2,14 @@
 
 import type { Floats, Kernels } from "./kernels.ts";
 import { reference } from "./reference.ts";
+import { wasmKernels } from "./wasm/kernels.ts";
 
 /** The providers that can be chosen. */
 export type Backend = "wasm" | "reference";
 
 let backend: Backend = "wasm";
 
-/** The fast provider for f32, made at its first use. */
+/** The fast provider for f32, made at its first use; the reference where the engine has no SIMD. */
 let fast: Kernels<Floats> | undefined;
 
 /**
@@ -30,5 +31,5 @@ export function openKernels(options: { readonly backend: Backend }): Promise<voi
 /** The active provider for a type: f64 is computed by `reference` always. */
 export function kernels(dtype: "f32" | "f64"): Kernels<Floats> {
   if (dtype === "f64" || backend === "reference") return reference;
-  return fast ??= reference;
+  return fast ??= wasmKernels() ?? reference;
 }

@@ -1,0 +1,91 @@
+/**
+ * WebAssembly's binary format, as far as the kernels need it: functions over one imported shared memory.
+ *
+ * @see https://webassembly.github.io/spec/core/binary/
+ */
+
+/** The types of values. `address` is i32 or, for memories beyond 4 GiB, i64: the target decides, the kernels need not. */
+export type Type = "address" | "i32" | "f32" | "f64" | "v128";
+
+/** What a module is emitted for. */
+export interface Target {
+  /** How memory is addressed: `i32` up to 4 GiB, `i64` beyond. */
+  readonly address: "i32" | "i64";
+  /** Whether the engine has relaxed SIMD, hence a fused multiply-add. */
+  readonly fma: boolean;
+}
+
+/** Instructions: bytes in any nesting; a function stands for its index, and what depends on the target is a function of it. */
+export type Code = readonly (number | Func | Code | ((target: Target) => Code))[];
+
+/** A function of the module: what it takes, what it gives back, what it does. */
+export interface Func {
+  readonly name: string;
+  readonly params: readonly Type[];
+  readonly results: readonly Type[];
+  readonly locals: readonly Type[];
+  readonly body: Code;
+}
+
+/** An unsigned integer in LEB128: seven bits a byte, the low ones first; the high bit says that more follow. */
+export function unsigned(value: number): number[] {
+  return value < 128 ? [value] : [value % 128 + 128, ...unsigned(Math.floor(value / 128))];
+}
+
+/** A signed integer in LEB128: the sign is bit 6 of the last byte. */
+export function signed(value: number): number[] {
+  const low = ((value % 128) + 128) % 128;
+  const rest = (value - low) / 128;
+  return (rest === 0 && low < 64) || (rest === -1 && low >= 64) ? [low] : [low + 128, ...signed(rest)];
+}
+
+const valueTypes = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
+
+const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
+const text = (value: string): number[] => [...unsigned(value.length), ...new TextEncoder().encode(value)];
+const section = (id: number, items: readonly (readonly number[])[]): number[] => [id, ...sized(vector(items))];
+const sized = (bytes: readonly number[]): number[] => [...unsigned(bytes.length), ...bytes];
+
+/** The bytes of some code for a target, appended to `out`. */
+function flatten(code: Code, target: Target, indexOf: ReadonlyMap<Func, number>, out: number[] = []): number[] {
+  for (const item of code) {
+    if (typeof item === "number") out.push(item);
+    else if (typeof item === "function") flatten(item(target), target, indexOf, out);
+    else if ("body" in item) out.push(...unsigned(indexOf.get(item)!));
+    else flatten(item, target, indexOf, out);
+  }
+  return out;
+}
+
+/** Adds every function that some code calls, callees first. */
+function collect(code: Code, target: Target, found: Set<Func>): Set<Func> {
+  for (const item of code) {
+    if (typeof item === "number") continue;
+    if (typeof item === "function") collect(item(target), target, found);
+    else if (!("body" in item)) collect(item, target, found);
+    else if (!found.has(item)) collect(item.body, target, found).add(item);
+  }
+  return found;
+}
+
+/** The module of some functions, exported by name, and all they call, over the memory `env.memory` of `pages` pages. */
+export function encodeModule(exported: readonly Func[], target: Target, pages: number): Uint8Array<ArrayBuffer> {
+  const funcs = [...collect(exported, target, new Set())];
+  const indexOf = new Map(funcs.map((func, i) => [func, i]));
+  const byte = (type: Type): number[] => [valueTypes[type === "address" ? target.address : type]];
+  const signature = (f: Func): number[] => [0x60, ...vector(f.params.map(byte)), ...vector(f.results.map(byte))];
+  const body = (f: Func): number[] => {
+    const locals = vector(f.locals.map((type) => [1, ...byte(type)]));
+    return sized(flatten([locals, f.body, 0x0b], target, indexOf));
+  };
+  const shared = target.address === "i32" ? 0x03 : 0x07; // with a maximum, the same: engines then know the size
+  const memory = [...text("env"), ...text("memory"), 0x02, shared, ...unsigned(pages), ...unsigned(pages)];
+  return Uint8Array.from([
+    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
+    ...section(1, funcs.map(signature)),
+    ...section(2, [memory]),
+    ...section(3, funcs.map((_, i) => unsigned(i))),
+    ...section(7, exported.map((f) => [...text(f.name), 0x00, ...unsigned(indexOf.get(f)!)])),
+    ...section(10, funcs.map(body)),
+  ]);
+}

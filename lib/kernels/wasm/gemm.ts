@@ -1,0 +1,184 @@
+/**
+ * Matrix multiplication over packed panels.
+ *
+ * A block of B, `KC` deep, is copied into panels of `NR` columns, four rows of A at a time into a panel beside it; a tile of
+ * 4×8 sums stays in registers while it walks down both panels. Packing makes all transposes equally fast.
+ *
+ * Every element is the same chain whatever surrounds it: products are added in order of k within a block of `KC`, and the
+ * blocks' sums in order. So rows can be split among tiles, calls and threads at will.
+ *
+ * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
+ */
+
+import { address, call, f32, f32x4, func, loop, v128, when } from "./assembler.ts";
+import type { Code, Func } from "./encode.ts";
+import { pack, packAny } from "./pack.ts";
+
+const FLOAT = 4;
+const VECTOR = 16;
+
+/** Depth of a block: part of the definition of the sum. */
+export const KC = 256;
+/** Columns of a packed block of B, half of a usual second-level cache. */
+export const NC = 512;
+/** Columns of a tile. */
+export const NR = 8;
+const MR = 4;
+
+/** Bytes of workspace: a packed block of B; a panel of A and a tile whose right edge is cut off. */
+export const WORKSPACE = { columns: KC * NC * FLOAT, rows: KC * MR * FLOAT + MR * NR * FLOAT };
+const EDGE = KC * MR * FLOAT;
+
+const packRows = pack(MR);
+const packPanel = pack(NR);
+
+/** `width` columns of a block of B into panels, the last one filled up with zeros. */
+export const packColumns: Func = func("packColumns", {
+  from: "address",
+  across: "address", // bytes between columns
+  along: "address", // bytes between rows
+  width: "address",
+  depth: "address",
+  to: "address",
+}, ({ from, across, along, width, depth, to }, local) => {
+  const [column, rest] = [local("address"), local("address")];
+  return [
+    rest.set(address.and(width, NR - 1)),
+    loop(column, 0, address.sub(width, rest), NR, [
+      call(packPanel, from, across, along, depth, to),
+      from.set(address.add(from, address.mul(across, NR))),
+      to.set(address.add(to, address.mul(depth, NR * FLOAT))),
+    ]),
+    when(address.lt(0, rest), call(packAny, from, across, along, rest, NR, depth, to)),
+  ];
+});
+
+/** C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows and one of 8 columns whose rows are `bStep` apart. */
+function tile(rows: number): Func {
+  return func(`tile${rows}`, {
+    a: "address",
+    b: "address",
+    bStep: "address",
+    depth: "address",
+    c: "address",
+    ldc: "address",
+    add: "address",
+  }, ({ a, b, bStep, depth, c, ldc, add }, local) => {
+    const sums = Array.from({ length: rows }, () => [local("v128"), local("v128")]);
+    const [b0, b1, column, one] = [local("v128"), local("v128"), local("v128"), local("v128")];
+    const [k, at] = [local("address"), local("address")];
+    const step = [
+      b0.set(v128.load(b)),
+      b1.set(v128.load(b, VECTOR)),
+      // Four rows of A come in one load, as engines may check bounds at each.
+      rows === MR ? column.set(v128.load(a)) : [],
+      sums.map(([left, right], i) => [
+        one.set(rows === MR ? v128.broadcast(i, column) : v128.load32Splat(a, i * FLOAT)),
+        left!.set(f32x4.madd(one, b0, left!)),
+        right!.set(f32x4.madd(one, b1, right!)),
+      ]),
+      a.set(address.add(a, rows * FLOAT)),
+      b.set(address.add(b, bStep)),
+    ];
+    return [
+      loop(k, 0, address.and(depth, -2), 2, [step, step]),
+      when(address.lt(k, depth), step),
+      sums.map((row, i) => [
+        at.set(i === 0 ? c : address.add(at, ldc)),
+        when(address.lt(0, add), row.map((sum, j) => sum.set(f32x4.add(v128.load(at, j * VECTOR), sum)))),
+        row.map((sum, j) => v128.store(at, sum, j * VECTOR)),
+      ]),
+    ];
+  });
+}
+
+/** C ← T, or C + T where `add` is 1, for the first `width` columns of a tile T of `rows` rows. */
+const copyTile = func("copyTile", {
+  from: "address",
+  rows: "address",
+  width: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+}, ({ from, rows, width, c, ldc, add }, local) => {
+  const [row, column, at] = [local("address"), local("address"), local("address")];
+  return loop(row, 0, rows, 1, [
+    loop(column, 0, width, 1, [
+      at.set(address.add(c, address.shl(column, 2))),
+      when(
+        address.eq(add, 0),
+        f32.store(at, f32.load(address.add(from, address.shl(column, 2)))),
+        f32.store(at, f32.add(f32.load(at), f32.load(address.add(from, address.shl(column, 2))))),
+      ),
+    ]),
+    from.set(address.add(from, NR * FLOAT)),
+    c.set(address.add(c, ldc)),
+  ]);
+});
+
+/** A panel of `rows` rows times all `width` columns of a block; the panels of B are `panelStep` apart. */
+function rowPanel(multiply: Func, i: number): Func {
+  const rows = i + 1;
+  return func(`rowPanel${rows}`, {
+    a: "address",
+    b: "address",
+    bStep: "address",
+    panelStep: "address",
+    width: "address",
+    depth: "address",
+    c: "address",
+    ldc: "address",
+    add: "address",
+  }, ({ a, b, bStep, panelStep, width, depth, c, ldc, add }, local) => {
+    const [column, rest, edge] = [local("address"), local("address"), local("address")];
+    return [
+      rest.set(address.and(width, NR - 1)),
+      loop(column, 0, address.sub(width, rest), NR, [
+        call(multiply, a, b, bStep, depth, c, ldc, add),
+        b.set(address.add(b, panelStep)),
+        c.set(address.add(c, NR * FLOAT)),
+      ]),
+      when(address.lt(0, rest), [
+        edge.set(address.add(a, EDGE)),
+        call(multiply, a, b, bStep, depth, edge, NR * FLOAT, 0),
+        call(copyTile, edge, rows, rest, c, ldc, add),
+      ]),
+    ];
+  });
+}
+
+const tiles = [1, 2, 3, MR].map(tile);
+const panels = tiles.map(rowPanel);
+
+/**
+ * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's first
+ * column and row 0; `room` is workspace for the panel of A.
+ */
+export const multiplyRows: Func = func("multiplyRows", {
+  first: "address",
+  last: "address",
+  width: "address",
+  depth: "address",
+  a: "address",
+  across: "address", // bytes between rows of A
+  along: "address", // bytes between columns of A
+  b: "address",
+  bStep: "address",
+  panelStep: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+  room: "address",
+}, ({ first, last, width, depth, a, across, along, b, bStep, panelStep, c, ldc, add, room }, local) => {
+  const [row, rows, from, to] = [local("address"), local("address"), local("address"), local("address")];
+  const run = (panel: Func): Code => call(panel, room, b, bStep, panelStep, width, depth, to, ldc, add);
+  return loop(row, first, last, MR, [
+    from.set(address.add(a, address.mul(row, across))),
+    to.set(address.add(c, address.mul(row, ldc))),
+    rows.set(address.sub(last, row)),
+    when(address.ge(rows, MR), [call(packRows, from, across, along, depth, room), run(panels[MR - 1]!)], [
+      call(packAny, from, across, along, rows, rows, depth, room),
+      panels.slice(0, MR - 1).map((panel, i) => when(address.eq(rows, i + 1), run(panel))),
+    ]),
+  ]);
+});
