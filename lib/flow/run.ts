@@ -93,7 +93,7 @@ async function* call({ path, key }: Visit, work: Call, { state }: Standing, { si
   const ended = work.type === "once"
     ? right(await work.body(state as never, context))
     : await work.body(state as never, context);
-  for (const note of notes) yield { ...note, path };
+  yield* tell(notes, path);
   return ended._tag === "Left" ? left({ ...ended.left, path }) : right(ended.right as Fields);
 }
 
@@ -113,12 +113,13 @@ async function* loop({ path, key }: Visit, scan: Scan, standing: Standing, frame
     throw new RangeError(`Cannot run ${showPath(path)} as ${rule}: current value is ${steps}`);
   }
   yield { type: "start", path, steps };
+  yield* tell(notes, path);
   const others = tensorsIn([state, begun.carry]);
   let made = tensorsIn([]);
   while (begun.step < steps) {
     const { step, carry } = begun;
     const result = scope(() => scan.step(carry as never, { ...context(step), step, steps, state }));
-    for (const note of notes.splice(0)) yield { ...note, path };
+    yield* tell(notes, path);
     const fault = divergence(result, path, step + 1);
     if (fault !== undefined) return left(fault);
     const held = tensorsIn(result.carry, others);
@@ -131,9 +132,14 @@ async function* loop({ path, key }: Visit, scan: Scan, standing: Standing, frame
     await frame.stepped({ ...standing, begun }, path);
   }
   const adds = scope(() => scan.done(begun.carry as never, state, context("done")));
-  for (const note of notes) yield { ...note, path };
+  yield* tell(notes, path);
   freeReplaced(made, tensorsIn(adds));
   return right(adds as Fields);
+}
+
+/** The events of what a stage has said since the last time. */
+function* tell(notes: Note[], path: Path): Generator<Event, void> {
+  for (const note of notes.splice(0)) yield { ...note, path };
 }
 
 /** Why a step must be the last, if a loss or gradient is not finite. */

@@ -246,27 +246,27 @@ Deno.test("a thousand steps hold memory flat, and the carry's tensors end with t
   assertEquals(floats(state.w).length, 1000);
 });
 
-Deno.test("the runner frees no tensor that the state, the next carry or an update still holds", async () => {
-  const policy = tensor([2], [1, 2]);
+Deno.test("the runner frees no tensor that someone else, the next carry or an update still holds", async () => {
+  const [policy, other, outside] = [tensor([2], [1, 2]), tensor([2], [3, 4]), tensor([2], [5, 6])];
   const train = scan("train", {
-    init: ({ policy }: { policy: Tensor }) => ({
-      carry: { ref: policy, w: copy(policy), kept: policy as Tensor | undefined, best: policy },
+    init: ({ policy }: { policy: Tensor; other: Tensor }) => ({
+      carry: { w: copy(policy), best: policy, visitor: outside },
       steps: 6,
     }),
-    step: ({ ref, w, best, kept }, { step, state }) => ({
+    step: ({ w, best, visitor }, { step, state }) => ({
       carry: {
-        ref: step === 2 ? state.policy : ref, // the state's own tensor under a new name
         w: step % 2 ? consume(w, (x) => x.set(x.map((y) => y + 1))) : copy(w), // donated every other step
         best: step === 2 ? w : best, // made by one step, kept by all later ones
-        kept: step === 1 ? undefined : kept,
+        visitor: step < 2 ? visitor : step === 2 ? state.other : state.policy, // comes and goes, and is not the carry's own
       },
       metrics: {},
     }),
-    done: ({ ref, w, best }) => ({ ref, w, best }),
+    done: ({ w, best }) => ({ w, best }),
   });
-  const state = ended(await finish(run(train, { seed: 0, given: { policy } })));
-  assertEquals([...policy.data, ...state.policy.data, ...state.ref.data], [1, 2, 1, 2, 1, 2]);
-  assertEquals([...state.w.data, ...state.best.data], [4, 5, 2, 3]);
+  const state = ended(await finish(run(train, { seed: 0, given: { policy, other } })));
+  assertEquals([policy, other, outside].map((t) => [...t.data]), [[1, 2], [3, 4], [5, 6]]);
+  assertEquals([state.policy, state.other].map((t) => [...t.data]), [[1, 2], [3, 4]]);
+  assertEquals([state.w, state.best].map((t) => [...t.data]), [[4, 5], [2, 3]]);
 });
 
 Deno.test("an asynchronous attempt gets the signal and its own failure back", async () => {
