@@ -68,13 +68,11 @@ export type ErrorOf<T> = T[keyof T] extends Result<infer L, unknown> ? L extends
 export function all<T extends Readonly<Record<string, Result<readonly unknown[], unknown>>>>(
   fields: T,
 ): Result<readonly ErrorOf<T>[], Values<T>> {
-  const named = ([name, field]: [string, Result<readonly unknown[], unknown>]): Result<readonly unknown[], unknown> =>
-    pipe(field, E.map((value) => [name, value]));
-  return pipe(
-    traverse(Object.entries(fields), named),
-    E.bimap(
-      (errors) => errors as readonly ErrorOf<T>[],
-      (entries) => Object.fromEntries(entries as [string, unknown][]) as Values<T>,
-    ),
-  );
+  const errors: unknown[] = [];
+  const values: Record<string, unknown> = {};
+  for (const [name, field] of Object.entries(fields)) {
+    if (field._tag === "Left") errors.push(...field.left);
+    else values[name] = field.right;
+  }
+  return errors.length > 0 ? left(errors as readonly ErrorOf<T>[]) : right(values as Values<T>);
 }
