@@ -114,9 +114,18 @@ function decode(samples: readonly Sample[]): Pass {
   };
 }
 
+function checkCounts(counts: Readonly<Record<string, number>>): void {
+  for (const [name, n] of Object.entries(counts)) {
+    if (!(Number.isInteger(n) && n >= 1)) {
+      throw new RangeError(`Cannot generate as ${name} must be a whole number ≥ 1: current value is ${n}`);
+    }
+  }
+}
+
 /** Lays out the samples of all prompts in the cache. */
 function startSamples(prompts: readonly Int32Array[], config: DecoderConfig, options: GenerateOptions): Sample[] {
   const { key, samples = 1, maxNewTokens } = options;
+  checkCounts({ samples, maxNewTokens });
   let start = 0;
   let cacheStart = prompts.reduce((n, p) => n + p.length, 0);
   return prompts.flatMap((ids) => {
@@ -150,7 +159,7 @@ function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
  *
  * @param prompts token ids, one non-empty array each
  * @returns for each prompt its `samples` completions
- * @throws {RangeError} if a prompt fills the context or the sampling spec is out of range
+ * @throws {RangeError} if a prompt is empty or fills the context, or an option is out of range
  */
 export function generate(
   model: LanguageModel,

@@ -17,7 +17,7 @@ export function checkSampling(spec: Sampling): Required<Sampling> {
     throw new RangeError(`Cannot sample as ${rule}: current value is ${value}`);
   };
   if (!(temperature >= 0 && temperature < Infinity)) refuse("temperature must be finite and ≥ 0", temperature);
-  if (!(topK >= 1)) refuse("topK must be ≥ 1", topK);
+  if (!(topK >= 1 && (Number.isInteger(topK) || topK === Infinity))) refuse("topK must be a whole number ≥ 1", topK);
   if (!(topP > 0 && topP <= 1)) refuse("topP must be in (0, 1]", topP);
   return { temperature, topK, topP };
 }
