@@ -1,0 +1,90 @@
+/** What the README claims, as functions of its text. */
+
+/** The first code block of a language. */
+export function codeBlock(markdown: string, language: string): string {
+  const block = new RegExp("^```" + language + "\\n([\\s\\S]*?)^```", "m").exec(markdown)?.[1];
+  if (block === undefined) throw new Error(`there is no block of ${language}`);
+  return block;
+}
+
+/** Text before the first `// ` of a line of a code block that prints, and after: what it should print. */
+export function promised(code: string): readonly string[] {
+  return Array.from(code.matchAll(/^console\.log\(.*\); \/\/ (\S+)/gm), (match) => match[1] as string);
+}
+
+/** Targets of relative links, without what follows `#`. */
+export function linksIn(markdown: string): readonly string[] {
+  const targets = Array.from(markdown.matchAll(/\]\(([^)\s]+)\)/g), (match) => match[1] as string);
+  return targets.filter((to) => !/^(https?:|#)/.test(to)).map((to) => to.replace(/#.*/, ""));
+}
+
+/** Names that are linked to a file of lib, `` [`dpoLoss`](lib/losses/dpo.ts) ``: exports of the library. */
+export function exportsIn(markdown: string): readonly { readonly name: string; readonly path: string }[] {
+  const found = markdown.matchAll(/\[`(\w+)`\]\((lib\/[^)]+)\)/g);
+  return Array.from(found, (match) => ({ name: match[1] as string, path: match[2] as string }));
+}
+
+/** Pipelines that are mentioned. */
+export function pipelinesIn(markdown: string): readonly string[] {
+  return Array.from(markdown.matchAll(/\bpipelines\/\w+\.ts/g), (match) => match[0]);
+}
+
+/** Tasks that are mentioned. */
+export function tasksIn(markdown: string): readonly string[] {
+  return Array.from(markdown.matchAll(/\bdeno task ([\w:]+)/g), (match) => match[1] as string);
+}
+
+/** Rows of the tables under a heading, header and rule left out. */
+export function rowsUnder(markdown: string, heading: string): readonly string[] {
+  const section = markdown.split(/^## /m).find((part) => part.startsWith(heading)) ?? "";
+  const tables = section.split(/\n(?=[^|])/).map((part) => part.split("\n").filter((line) => line.startsWith("|")));
+  return tables.flatMap((rows) => rows.slice(2));
+}
+
+/** Whether a row of the map leads somewhere or says that it does not yet. */
+export function leadsOn(row: string): boolean {
+  return linksIn(row).length > 0 || /not built yet \([^)#\d]+\)/.test(row);
+}
+
+/** The blocks between `<!-- evidence:NAME -->` and `<!-- /evidence -->`. */
+export function evidenceIn(markdown: string): readonly { readonly name: string; readonly text: string }[] {
+  const found = markdown.matchAll(/<!-- evidence:(\w+) -->([\s\S]*?)<!-- \/evidence -->/g);
+  return Array.from(found, (match) => ({ name: match[1] as string, text: match[2] as string }));
+}
+
+/** A figure as it is printed. */
+interface Figure {
+  readonly shown: string;
+  readonly value: number;
+  readonly decimals: number;
+  readonly percent: boolean;
+}
+
+/** Figures of a text, those of code and link targets left out. */
+export function figuresIn(text: string): readonly Figure[] {
+  const prose = text.replace(/`[^`]*`|\]\([^)]*\)/g, " ");
+  return Array.from(
+    prose.matchAll(/(?<![\w.])([−-]?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?/g),
+    ([shown, sign, whole, fraction = "", percent]) => ({
+      shown: shown.trim(),
+      value: Number(`${sign === "" ? "" : "-"}${whole?.replaceAll(",", "")}${fraction}`),
+      decimals: Math.max(0, fraction.length - 1),
+      percent: percent !== undefined,
+    }),
+  );
+}
+
+/** All numbers of a JSON document. */
+function numbersIn(json: unknown): readonly number[] {
+  if (typeof json === "number") return [json];
+  return typeof json === "object" && json !== null ? Object.values(json).flatMap(numbersIn) : [];
+}
+
+/** Figures of a text that no number of the evidence rounds to. Whole ones that are no per cent must stand there exactly. */
+export function unheld(text: string, evidence: unknown): readonly string[] {
+  const numbers = numbersIn(evidence);
+  return figuresIn(text).filter(({ value, decimals, percent }) => {
+    const room = decimals === 0 && !percent ? 0 : 0.5 * 10 ** -decimals + 1e-9;
+    return !numbers.some((x) => Math.abs((percent ? 100 * x : x) - value) <= room);
+  }).map(({ shown }) => shown);
+}
