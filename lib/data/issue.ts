@@ -30,8 +30,16 @@ export type Issue = {
   readonly sentence: string;
 };
 
-/** `line 7`, or for rows of a list `row 6 (the first is row 0)`. */
-export function nameOf({ row, line }: Place): string {
+/** A failed rule before it is known which row it is about: the rule with the value that broke it. */
+export type Fault = { readonly reason: Issue["reason"]; readonly rule: string };
+
+/** The issue that a fault is at a place, for the row called `id`. */
+export function issueAt(place: Place, id: string, { reason, rule }: Fault): Issue {
+  const action = reason === "unreadable" ? "read" : "use";
+  return { reason, id, sentence: `Cannot ${action} ${nameOf(place)} as ${rule}` };
+}
+
+function nameOf({ row, line }: Place): string {
   return line === undefined ? `row ${row} (the first is row 0)` : `line ${line}`;
 }
 

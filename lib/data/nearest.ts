@@ -27,17 +27,25 @@ export function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
+/** Letters of `a` that `b` does not have at all: no edit distance is smaller. */
+function lettersMissing(a: string, b: string): number {
+  let missing = 0;
+  for (let i = 0; i < a.length; i++) if (!b.includes(a[i] as string)) missing++;
+  return missing;
+}
+
 /**
  * The candidate that `name` is probably a slip for: the closest one, if at most one letter in three is wrong; upper and
  * lower case are alike.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
+  const lower = name.toLowerCase();
   let best: string | undefined;
   let least = Infinity;
   for (const candidate of candidates) {
     const allowed = Math.floor(candidate.length / 3);
-    if (Math.abs(candidate.length - name.length) > allowed) continue;
-    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
+    if (lettersMissing(candidate, lower) > allowed || lettersMissing(lower, candidate) > allowed) continue; // quick to see
+    const distance = editDistance(lower, candidate.toLowerCase());
     if (distance <= allowed && distance < least) [best, least] = [candidate, distance];
   }
   return best;

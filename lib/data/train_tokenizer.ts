@@ -151,7 +151,7 @@ function mergePair(
 ): void {
   const { tokens, next, previous, frequency } = chain;
   const pair = left * pairs.size + right;
-  const places = (pairs.places.get(pair) ?? []).sort((a, b) => a - b);
+  const places = (pairs.places.get(pair) ?? []).sort((a, b) => a - b); // a token made by two merges is met out of order
   const grown = new Set<number>();
   const countDown = (i: number): void => {
     const gone = (tokens[i] as number) * pairs.size + (tokens[next[i] as number] as number);
