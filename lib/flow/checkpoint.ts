@@ -56,7 +56,7 @@ function sharing<A extends object, B>(make: (a: A) => B): (identity: object, a: 
 }
 
 /** A copy of a tree as plain data. Tensors that share their numbers share them in the copy. @throws {TypeError} if something in it is not data */
-export function pack(tree: unknown): Packed {
+export function packState(tree: unknown): Packed {
   const numbers = sharing((view: Float32Array | Float64Array) => view.slice());
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(tree, (value) => {
@@ -69,7 +69,7 @@ export function pack(tree: unknown): Packed {
 }
 
 /** The tree that was packed, in memory of its own. */
-export function unpack(packed: Packed): unknown {
+export function unpackState(packed: Packed): unknown {
   const tensors = sharing((t: PackedTensor): Tensor => tensor(t.shape, t.data, t["~tensor"]));
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(packed, (value) => {

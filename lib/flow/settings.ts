@@ -8,7 +8,7 @@ import { all, left, type Result, right } from "../result.ts";
 import type { Setting } from "./setting.ts";
 
 /** Settings by name. */
-export type Fields = Readonly<Record<string, Setting<unknown>>>;
+export type SettingFields = Readonly<Record<string, Setting<unknown>>>;
 
 /** Values by name, unread. */
 type Given = Readonly<Record<string, unknown>>;
@@ -58,7 +58,7 @@ export interface Settings<F> {
  * settings.parse({ bta: "0.2" }); // left(["Cannot read --bta as there is no such flag: did you mean --beta?"])
  * ```
  */
-export function define<const F extends Fields>(fields: F): Settings<F> {
+export function define<const F extends SettingFields>(fields: F): Settings<F> {
   const names = Object.keys(fields);
   const toggles = names.filter((name) => (fields[name] as Setting<unknown>).takes === undefined).map(kebab);
   const others = names.map(kebab).filter((flag) => !toggles.includes(flag));
@@ -107,7 +107,7 @@ function valueOf(
   return value._tag === "Left" ? must(`"${name}" in the config`, value.left, JSON.stringify(config[name])) : value;
 }
 
-function unknownFlags(fields: Fields, flags: Given): readonly string[] {
+function unknownFlags(fields: SettingFields, flags: Given): readonly string[] {
   const known = Object.entries(fields).flatMap(([name, { takes }]) =>
     takes ? [kebab(name)] : [kebab(name), `no-${kebab(name)}`]
   );
@@ -125,7 +125,7 @@ function unknownFlags(fields: Fields, flags: Given): readonly string[] {
   return [...strangers, ...loose];
 }
 
-function unknownKeys(fields: Fields, config: Given): readonly string[] {
+function unknownKeys(fields: SettingFields, config: Given): readonly string[] {
   return Object.keys(config).filter((key) => !Object.hasOwn(fields, key)).map((key) => {
     const meant = nearest(key, Object.keys(fields));
     return `Cannot read "${key}" in the config as there is no such setting: ` +
@@ -134,7 +134,7 @@ function unknownKeys(fields: Fields, config: Given): readonly string[] {
 }
 
 /** The help: flags in one column, meaning with range and default in the other. */
-function helpOf(fields: Fields): string {
+function helpOf(fields: SettingFields): string {
   const rows = Object.entries(fields).map(([name, { takes, help, range, default: value }]) => {
     const flag = takes === undefined ? `--${value === true ? "no-" : ""}${kebab(name)}` : `--${kebab(name)} ${takes}`;
     const facts = [range, value === null || takes === undefined ? "" : `default ${value}`].filter((fact) =>

@@ -1,5 +1,5 @@
 /** Where a run stands between two visits, and how a checkpoint is made of it and found again. */
-import { type Checkpoint, differences, type Identity, pack, unpack } from "./checkpoint.ts";
+import { type Checkpoint, differences, type Identity, packState, unpackState } from "./checkpoint.ts";
 import { contentHash } from "./content_hash.ts";
 import { type Event, type Path, showPath } from "./event.ts";
 import { isWithin, type Visit } from "./visit.ts";
@@ -49,7 +49,7 @@ export function arrive(standing: Standing, visit: Visit | Event): Standing {
   const here = { ...standing, training: standing.training || loops };
   const { ahead } = standing;
   if (ahead === undefined || visit.type !== "visit" || showPath(visit.path) !== showPath(ahead.at.path)) return here;
-  const { made, carry } = unpack(ahead.training) as Training;
+  const { made, carry } = unpackState(ahead.training) as Training;
   const { step, steps } = ahead.at;
   return {
     ...here,
@@ -87,7 +87,7 @@ export function merge(standing: Standing, path: Path, adds: Fields): Standing {
 export function checkpointOf({ made, loaded = {}, begun }: Standing, identity: Identity, path: Path): Checkpoint {
   const at = begun === undefined ? { path, step: 0 } : { path, step: begun.step, steps: begun.steps };
   const training: Training = { made, carry: begun?.carry };
-  return { ...identity, at, loaded, training: pack(training) };
+  return { ...identity, at, loaded, training: packState(training) };
 }
 
 /** Why the run cannot go on from the checkpoint ahead, a sentence each. */

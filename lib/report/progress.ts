@@ -48,7 +48,7 @@ const samePath = (a: Path, b: Path): boolean => a.length === b.length && a.every
  *
  * @param now seconds since any fixed moment
  */
-export function advance(before: Progress, event: Event, now: number): Progress {
+export function advanceProgress(before: Progress, event: Event, now: number): Progress {
   const { path } = event;
   const quiet: Progress = { ...before, notes: [], tenth: null, completed: false };
   switch (event.type) {
@@ -136,7 +136,7 @@ export function duration(seconds: number): string {
  * What to write on the terminal or into the log after an event: in a terminal of some `columns` one line that is written
  * over, elsewhere (`null`) a line for each tenth. Notes stay in both.
  */
-export function render(progress: Progress, columns: number | null): string {
+export function showProgress(progress: Progress, columns: number | null): string {
   const { notes, tenth, line, completed } = progress;
   if (columns === null) return [...notes, ...tenth === null ? [] : [tenth]].map((text) => `${text}\n`).join("");
   const over = "\r\x1b[K";

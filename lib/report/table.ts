@@ -39,7 +39,7 @@ export function brief(x: number): string {
 }
 
 /** A text on one line of at most `width` characters; what is cut off ends in `…`. */
-export function clip(text: string, width: number): string {
+export function shorten(text: string, width: number): string {
   const letters = [...text.replace(/\s+/g, " ").trim()];
   return letters.length <= width ? letters.join("") : letters.slice(0, Math.max(0, width - 1)).join("") + "…";
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals, assertThrows } from "@std/assert";
-import { type Checkpoint, pack, unpack } from "../../lib/flow/checkpoint.ts";
+import { type Checkpoint, packState, unpackState } from "../../lib/flow/checkpoint.ts";
 import { contentHash } from "../../lib/flow/content_hash.ts";
 import { type Event, showPath } from "../../lib/flow/event.ts";
 import { pipeline } from "../../lib/flow/pipeline.ts";
@@ -174,7 +174,7 @@ Deno.test("a checkpoint is refused if what is given or loaded has changed", asyn
   ]);
 });
 
-Deno.test("unpack(pack(tree)) is the tree in memory of its own, as data that can be cloned", () => {
+Deno.test("unpackState(packState(tree)) is the tree in memory of its own, as data that can be cloned", () => {
   const w = tensor([2, 2], [1, -0, NaN, 4]);
   const bytes = new Uint8Array([1, 2, 3]);
   const tree = {
@@ -185,25 +185,25 @@ Deno.test("unpack(pack(tree)) is the tree in memory of its own, as data that can
     set: new Set(["b"]),
     again: bytes,
   };
-  const packed = structuredClone(pack(tree));
+  const packed = structuredClone(packState(tree));
   const before = contentHash(tree);
   bytes[0] = 9;
-  const back = unpack(packed) as typeof tree;
+  const back = unpackState(packed) as typeof tree;
   assertEquals(contentHash(back), before);
   assertEquals([back.w.shape, back.flat.shape], [[2, 2], [4]]);
   assert(floats(back.w) === floats(back.flat), "tensors that shared their numbers no longer do");
   assert(back.list[0] === back.again);
   (back.again as Uint8Array)[0] = 7;
-  assertEquals((unpack(packed) as typeof tree).again[0], 1);
+  assertEquals((unpackState(packed) as typeof tree).again[0], 1);
 });
 
-Deno.test("pack() names what is not data", () => {
+Deno.test("packState() names what is not data", () => {
   assertThrows(
-    () => pack({ policy: { layers: [{ apply: () => 1 }] } }),
+    () => packState({ policy: { layers: [{ apply: () => 1 }] } }),
     TypeError,
     "Cannot save the state as it must be data: state.policy.layers.0.apply is of type function",
   );
-  assertThrows(() => pack({ at: new Date(0) }), TypeError, "state.at is of type Date");
+  assertThrows(() => packState({ at: new Date(0) }), TypeError, "state.at is of type Date");
 });
 
 Deno.test("contentHash() depends on content alone, and on all of it", () => {

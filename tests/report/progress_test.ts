@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { Event } from "../../lib/flow/event.ts";
-import { advance, duration, noProgress, type Progress, render } from "../../lib/report/progress.ts";
+import { advanceProgress, duration, noProgress, type Progress, showProgress } from "../../lib/report/progress.ts";
 
 const opening: readonly Event[] = [{ type: "start", path: ["dpo"], stages: ["load", "update"] }, {
   type: "start",
@@ -27,14 +27,14 @@ const training = (steps: number, from = 0): readonly Event[] => {
 /** Progress after each event, one event every half second. */
 function follow(events: readonly Event[]): readonly Progress[] {
   let progress = noProgress;
-  return events.map((event, i) => progress = advance(progress, event, i / 2));
+  return events.map((event, i) => progress = advanceProgress(progress, event, i / 2));
 }
 
-Deno.test("advance() says which stage is under way", () => {
+Deno.test("advanceProgress() says which stage is under way", () => {
   assertEquals(follow(opening).at(-1)?.line, "[1/2] load");
 });
 
-Deno.test("advance() shows step, figures and the time that is left at the pace so far", () => {
+Deno.test("advanceProgress() shows step, figures and the time that is left at the pace so far", () => {
   const lines = follow([...opening, ...training(8)]).map((p) => p.line);
   assertEquals(lines[3], "[2/2] update  ────────────────────    0 %  0/8");
   assertEquals(lines[5], "[2/2] update  ━━━━━───────────────   25 %  2/8  loss 0.5  rewards/accuracies 0.5  ETA 3 s");
@@ -70,8 +70,8 @@ Deno.test("in a repeat, the outer loop is measured and the inner one named", () 
   ]);
 });
 
-Deno.test("render() writes ten lines for a loop where there is no terminal, and nothing else", () => {
-  const text = follow([...opening, ...training(1000)]).map((p) => render(p, null)).join("");
+Deno.test("showProgress() writes ten lines for a loop where there is no terminal, and nothing else", () => {
+  const text = follow([...opening, ...training(1000)]).map((p) => showProgress(p, null)).join("");
   const lines = text.split("\n");
   assertEquals(lines.pop(), "");
   assertEquals(lines.map((line) => /(\d+) %/.exec(line)?.[1]), [
@@ -92,9 +92,9 @@ Deno.test("render() writes ten lines for a loop where there is no terminal, and 
   );
 });
 
-Deno.test("render() writes one line over and over in a terminal, no wider than it is, and leaves the last", () => {
+Deno.test("showProgress() writes one line over and over in a terminal, no wider than it is, and leaves the last", () => {
   const all = follow([...opening, ...training(3), { type: "done", path: ["dpo", "update"] }]);
-  const texts = all.map((p) => render(p, 40));
+  const texts = all.map((p) => showProgress(p, 40));
   assertEquals(texts[4], "\r\x1b[K[2/2] update  ━━━━━━──────────────   33");
   assertEquals(texts[6], "\r\x1b[K[2/2] update  ━━━━━━━━━━━━━━━━━━━━  100\n");
   assertEquals(texts[7], "\r\x1b[K");
@@ -106,7 +106,7 @@ Deno.test("warnings and samples stay on lines of their own", () => {
     { type: "warning", path: ["dpo", "load"], message: "3 of 10 rows were dropped" },
     { type: "sample", path: ["dpo", "load"], fields: { prompt: "2 + 2?", after: "4" } },
   ];
-  const texts = follow(events).map((p) => [render(p, null), render(p, 80)]);
+  const texts = follow(events).map((p) => [showProgress(p, null), showProgress(p, 80)]);
   assertEquals(texts[2], [
     "Warning from dpo/load: 3 of 10 rows were dropped\n",
     "\r\x1b[KWarning from dpo/load: 3 of 10 rows were dropped\n\r\x1b[K[1/2] load",

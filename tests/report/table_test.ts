@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { bar, brief, clip, fixed, interval, percent, table } from "../../lib/report/table.ts";
+import { bar, brief, fixed, interval, percent, shorten, table } from "../../lib/report/table.ts";
 
 Deno.test("table() aligns figures to the right and words to the left", () => {
   assertEquals(
@@ -58,8 +58,8 @@ Deno.test("bar() fills a share of its width and never more", () => {
   assertEquals([bar(0.5, 4), bar(0, 2), bar(7, 2), bar(-1, 2), bar(NaN, 2)], ["██░░", "░░", "██", "░░", "░░"]);
 });
 
-Deno.test("clip() puts a text on one line of a given width", () => {
-  assertEquals(clip("a\n  b", 9), "a b");
-  assertEquals(clip("abcdef", 4), "abc…");
-  assertEquals(clip("👍👍👍", 2), "👍…");
+Deno.test("shorten() puts a text on one line of a given width", () => {
+  assertEquals(shorten("a\n  b", 9), "a b");
+  assertEquals(shorten("abcdef", 4), "abc…");
+  assertEquals(shorten("👍👍👍", 2), "👍…");
 });
