@@ -1,0 +1,25 @@
+/** Coefficients that run off to infinity, recognised after a climb that did not come to rest. */
+
+import type { Design } from "./design.ts";
+import type { Maximum } from "./newton.ts";
+
+/**
+ * Whether the climb was on its way to infinity: the score is gone, but Newton still takes steps of about one.
+ *
+ * Where the maximum exists Newton's last steps shrink quadratically; along a separating direction each step adds a
+ * constant while the score falls by the same factor. Pure strength models are decided exactly by {@link existence}
+ * before the fit; this is for covariates.
+ */
+export function separation(
+  design: Design,
+  { lastStep, converged }: Maximum,
+): { readonly reason: "covariates"; readonly message: string } | undefined {
+  if (converged) return undefined;
+  const names = [...design.data.items.slice(0, design.abilities), ...design.border.map((c) => c.name)];
+  const running = names.filter((_, i) => Math.abs(lastStep[i]!) > 1e-3).slice(0, 5).join(", ");
+  const message = running === ""
+    ? "No maximum found as the climb did not come to rest: the covariates may be collinear with each other or with the " +
+      "items; leave some out, or fit with a ridge"
+    : `No finite maximum exists as the outcomes are separated by ${running}: leave it out, or add comparisons`;
+  return { reason: "covariates", message };
+}
