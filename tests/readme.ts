@@ -29,6 +29,14 @@ export function pipelinesIn(markdown: string): readonly string[] {
   return Array.from(markdown.matchAll(/\bpipelines\/\w+\.ts/g), (match) => match[0]);
 }
 
+/** Flags that are given to pipelines in commands: `deno run pipelines/dpo.ts --json`. */
+export function flagsIn(markdown: string): readonly { readonly path: string; readonly flag: string }[] {
+  const commands = markdown.matchAll(/\b(pipelines\/\w+\.ts)((?: +(?:--[\w-]+|[\w./]+))*)/g);
+  return Array.from(commands).flatMap(([, path, words]) =>
+    Array.from((words as string).matchAll(/--[\w-]+/g), ([flag]) => ({ path: path as string, flag }))
+  );
+}
+
 /** Tasks that are mentioned. */
 export function tasksIn(markdown: string): readonly string[] {
   return Array.from(markdown.matchAll(/\bdeno task ([\w:]+)/g), (match) => match[1] as string);

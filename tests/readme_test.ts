@@ -8,6 +8,7 @@ import {
   evidenceIn,
   exportsIn,
   figuresIn,
+  flagsIn,
   leadsOn,
   linksIn,
   pipelinesIn,
@@ -76,6 +77,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "every flag that the README gives a pipeline is in its --help",
+  ignore: (await Deno.permissions.query({ name: "run", command: Deno.execPath() })).state !== "granted",
+  fn: async () => {
+    const flags = flagsIn(readme);
+    assert(flags.length > 0, "the README gives no flag");
+    for (const path of new Set(flags.map((of) => of.path))) {
+      const args = ["run", path, "--help"];
+      const { stdout } = await new Deno.Command(Deno.execPath(), { args, cwd: ROOT, stdin: "null" }).output();
+      const help: readonly string[] = new TextDecoder().decode(stdout).match(/--[\w-]+/g) ?? [];
+      assertEquals(flags.filter((of) => of.path === path && !help.includes(of.flag)), []);
+    }
+  },
+});
+
+Deno.test({
   name: "every figure of an evidence block is one of its evidence file",
   ignore,
   fn: async () => {
@@ -102,7 +118,10 @@ Deno.test("the checks of the README see a wrong figure, a dead row, an unknown n
     "| d |",
   ]);
   assertEquals(exportsIn("[`dpoloss`](lib/losses/dpo.ts)").filter(({ name }) => name in library).length, 0);
-  assertEquals(await missing([]), []);
+  assertEquals(flagsIn("`deno run -R pipelines/dpo.ts --data x.jsonl --json` or `--out`"), [
+    { path: "pipelines/dpo.ts", flag: "--data" },
+    { path: "pipelines/dpo.ts", flag: "--json" },
+  ]);
   assertEquals(await printed("console.log(1 + 1);"), ["2"]);
   assertEquals(promised("console.log(x); // 0.6238 as\n"), ["0.6238"]);
 });
