@@ -47,8 +47,8 @@ const sooner = (a: Candidate, b: Candidate): boolean => a.count > b.count || (a.
  * @example
  * ```ts
  * import { trainTokenizer } from "@logratio/logratio";
- * const tokenizer = trainTokenizer(["low lower lowest"], { vocabSize: 260, specialTokens: ["<|end|>"] });
- * tokenizer.vocab.slice(256); // ["ow", "low", "<|end|>"] and what else occurs twice
+ * const tokenizer = trainTokenizer(["low low low lower lowest"], { vocabSize: 260, specialTokens: ["<|end|>"] });
+ * tokenizer.vocab.slice(256); // ["lo", "low", "Ġlow", "<|end|>"]
  * ```
  */
 export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {

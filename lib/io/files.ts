@@ -16,9 +16,9 @@ const GZIP = [0x1f, 0x8b] as const;
  * @param path of the file, from the working directory
  * @example
  * ```ts
- * import { loadPairs, readText } from "@logratio/logratio";
+ * import { readPairs, readText } from "@logratio/logratio";
  * const text = await readText("pairs.jsonl.gz");
- * const loaded = text._tag === "Right" ? loadPairs(text.right) : text;
+ * const loaded = text._tag === "Right" ? readPairs(text.right) : text;
  * ```
  */
 export async function readText(path: string): Promise<Result<Failure, string>> {
