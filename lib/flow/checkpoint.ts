@@ -10,7 +10,9 @@ import type { Path } from "./event.ts";
 export interface Checkpoint {
   /** The stages of the pipeline, as `outline` lists them. */
   readonly pipeline: readonly string[];
+  /** The settings it was made with. */
   readonly config: Readonly<Record<string, unknown>>;
+  /** The seed of the run. */
   readonly seed: number;
   /** The stage, and how many of its steps are done: none if `steps` is absent. */
   readonly at: { readonly path: Path; readonly step: number; readonly steps?: number };

@@ -36,8 +36,9 @@ export interface RunOptions<Given> {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Stops the run after the step it is in. */
   readonly signal?: AbortSignal;
-  /** Receives a checkpoint every `checkpointEvery` training steps (default: never), and when the signal stops the run. */
+  /** Receives checkpoints: now and then as the next option says, and when the signal stops the run. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
+  /** Training steps from one checkpoint to the next. Default: all. */
   readonly checkpointEvery?: number;
   /** Goes on from here, and ends bit for bit as if the run had never been broken. */
   readonly resume?: Checkpoint;

@@ -3,7 +3,9 @@ import { left, type Result, right } from "../result.ts";
 
 /** One setting: a default, its meaning, and how a value is read. */
 export interface Setting<T> {
+  /** The value if none is given. */
   readonly default: T;
+  /** What it means. */
   readonly help: string;
   /** What stands for the value in the help, `<number>`; absent if the flag takes none. */
   readonly takes?: string;
@@ -17,14 +19,19 @@ export interface Setting<T> {
 
 /** What a setting means. */
 export interface Help {
+  /** In a few words, for `--help`. */
   readonly help: string;
 }
 
 /** The range of a number, and the unit it is in. */
 export interface NumberOptions extends Help {
+  /** It must be greater. */
   readonly above?: number;
+  /** It must be this or greater. */
   readonly atLeast?: number;
+  /** It must be less. */
   readonly below?: number;
+  /** It must be this or less. */
   readonly atMost?: number;
   /** Stands for the number in the help: `--timeout <seconds>`. */
   readonly unit?: string;

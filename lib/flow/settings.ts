@@ -10,25 +10,31 @@ import type { Setting } from "./setting.ts";
 /** Settings by name. */
 export type SettingFields = Readonly<Record<string, Setting<unknown>>>;
 
-/** Values by name, unread. */
-type Given = Readonly<Record<string, unknown>>;
+/** Values by name, not yet read. */
+export type Unread = Readonly<Record<string, unknown>>;
 
 /** The values of settings. */
 export type SettingValues<F> = { readonly [K in keyof F]: F[K] extends Setting<infer T> ? T : never };
 
 /** How a flag parser splits the command line, in the words of `parseArgs` of `@std/cli`. */
 export interface FlagOptions {
+  /** Flags that take a value. */
   readonly string: readonly string[];
+  /** Flags that take none. */
   readonly boolean: readonly string[];
+  /** Flags that `--no-…` turns off. */
   readonly negatable: readonly string[];
+  /** All of them, so that one given twice is seen. */
   readonly collect: readonly string[];
 }
 
 /** What `define` makes. */
 export interface Settings<F> {
+  /** The settings by name. */
   readonly fields: F;
   /** The defaults; `typeof settings.values` is the type of what the pipeline gets. */
   readonly values: SettingValues<F>;
+  /** For the parser of flags. */
   readonly flags: FlagOptions;
   /** A line for each setting: flag, meaning, range, default. */
   readonly help: string;
@@ -39,8 +45,8 @@ export interface Settings<F> {
    * @param config of a config file
    */
   readonly parse: (
-    flags: Given,
-    config?: Given,
+    flags: Unread,
+    config?: Unread,
   ) => Result<readonly string[], SettingValues<F>>;
 }
 
@@ -89,7 +95,7 @@ function kebab(name: string): string {
 function valueOf(
   name: string,
   setting: Setting<unknown>,
-  { flags, config }: { readonly flags: Given; readonly config: Given },
+  { flags, config }: { readonly flags: Unread; readonly config: Unread },
 ): Result<readonly string[], unknown> {
   const flag = `--${kebab(name)}`;
   const words = [flags[kebab(name)] ?? []].flat();
@@ -107,7 +113,7 @@ function valueOf(
   return value._tag === "Left" ? must(`"${name}" in the config`, value.left, JSON.stringify(config[name])) : value;
 }
 
-function unknownFlags(fields: SettingFields, flags: Given): readonly string[] {
+function unknownFlags(fields: SettingFields, flags: Unread): readonly string[] {
   const known = Object.entries(fields).flatMap(([name, { takes }]) =>
     takes ? [kebab(name)] : [kebab(name), `no-${kebab(name)}`]
   );
@@ -125,7 +131,7 @@ function unknownFlags(fields: SettingFields, flags: Given): readonly string[] {
   return [...strangers, ...loose];
 }
 
-function unknownKeys(fields: SettingFields, config: Given): readonly string[] {
+function unknownKeys(fields: SettingFields, config: Unread): readonly string[] {
   return Object.keys(config).filter((key) => !Object.hasOwn(fields, key)).map((key) => {
     const meant = nearest(key, Object.keys(fields));
     return `Cannot read "${key}" in the config as there is no such setting: ` +

@@ -22,6 +22,7 @@ export interface Context {
 export interface StepContext<State> extends Context {
   /** From 0 to `steps` − 1. */
   readonly step: number;
+  /** How many there will be. */
   readonly steps: number;
   /** The state the scan began with. */
   readonly state: State;
@@ -29,6 +30,7 @@ export interface StepContext<State> extends Context {
 
 /** What a step of a scan returns. */
 export interface StepResult<Carry> {
+  /** What the next step gets. */
   readonly carry: Carry;
   /** A `loss` or `grad_norm` among them that is not finite ends the run, naming `rows`. */
   readonly metrics: Metrics;
@@ -50,17 +52,24 @@ export type Call =
 
 /** Work in steps. */
 export interface Scan {
+  /** Tells it from work in one go. */
   readonly type: "scan";
+  /** The first carry, and how many steps to take. */
   readonly init: (state: never, context: Context) => { readonly carry: unknown; readonly steps: number };
+  /** The next carry, and the figures of the step. */
   readonly step: (carry: never, context: StepContext<never>) => StepResult<unknown>;
+  /** The fields that the last carry adds. */
   readonly done: (carry: never, state: never, context: Context) => object;
 }
 
-type Attempt<Adds> = Result<Failure, Adds> | Promise<Result<Failure, Adds>>;
+/** What an attempt returns: the fields it adds, or what is wrong with its input. */
+export type Attempt<Adds> = Result<Failure, Adds> | Promise<Result<Failure, Adds>>;
 
 /** A step of a method: from the fields of the state it needs to the fields it adds. */
 export interface Stage<Needs, Adds> extends About {
+  /** Its name among its neighbours; keys fold it. */
   readonly name: string;
+  /** What it does. */
   readonly work: Work;
   /** Never set: it carries the types. */
   readonly types?: (needs: Needs) => Adds;
@@ -68,7 +77,9 @@ export interface Stage<Needs, Adds> extends About {
 
 /** Names of fields, for readers: what a stage needs and adds. */
 export interface About<Needed = string, Added = string> {
+  /** Fields of the state that it reads. */
   readonly needs?: readonly Needed[];
+  /** Fields that it adds or replaces. */
   readonly adds?: readonly Added[];
 }
 

@@ -9,6 +9,7 @@ export type Fields = Readonly<Record<string, unknown>>;
 
 /** Where a run stands between two visits. */
 export interface Standing {
+  /** All fields so far. */
   readonly state: Fields;
   /** Whether training has begun. Until then stages load: on resume they run again, and must load the same. */
   readonly training: boolean;
@@ -24,8 +25,11 @@ export interface Standing {
 
 /** A scan some of whose steps are done. */
 export interface Begun {
+  /** What the next step gets. */
   readonly carry: unknown;
+  /** Steps done. */
   readonly step: number;
+  /** Steps to do in all. */
   readonly steps: number;
 }
 

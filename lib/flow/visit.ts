@@ -5,10 +5,13 @@ import type { Call, Scan, Stage } from "./stage.ts";
 
 /** One visit of a stage that does something itself. */
 export interface Visit {
+  /** Tells it from an event. */
   readonly type: "visit";
+  /** Where it is. */
   readonly path: Path;
   /** Folds seed, outermost pipeline, iterations and stage. */
   readonly key: Key;
+  /** What to do. */
   readonly work: Call | Scan;
 }
 

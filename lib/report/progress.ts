@@ -3,13 +3,16 @@ import type { Event, Metrics, Path } from "../flow/event.ts";
 import { brief } from "./table.ts";
 
 /** A loop under way: a scan, or a repeat around it. */
-interface Loop {
+export interface Loop {
+  /** Where it is. */
   readonly path: Path;
+  /** Steps to do. */
   readonly steps: number;
+  /** Steps done. */
   readonly step: number;
   /** Steps that were done when the clock started: more than none if the run was resumed. */
   readonly from: number;
-  /** Seconds. */
+  /** When it began, in seconds. */
   readonly began: number;
 }
 
@@ -19,6 +22,7 @@ export interface Progress {
   readonly stages: readonly string[];
   /** The loops under way, outermost first. */
   readonly loops: readonly Loop[];
+  /** The figures of the last step. */
   readonly metrics: Metrics;
   /** What goes on now. */
   readonly line: string;
