@@ -5,12 +5,7 @@ import { meanOf } from "../tensor/mean.ts";
 import { floats, showShape, type Tensor, tensor } from "../tensor/tensor.ts";
 
 /** Log-probabilities of whole completions under policy and reference, nats, `[B]` each. */
-export interface PairLogps {
-  readonly chosen: Tensor;
-  readonly rejected: Tensor;
-  readonly refChosen: Tensor;
-  readonly refRejected: Tensor;
-}
+export type PairLogps = Readonly<Record<"chosen" | "rejected" | "refChosen" | "refRejected", Tensor>>;
 
 /** Options of `dpoLoss`. */
 export interface DpoOptions {
@@ -28,8 +23,9 @@ export interface DpoOptions {
  * log π(y_w) is −beta·σ(−z)/B.
  *
  * Metrics have TRL's names; `rewards/accuracies` counts chosen > rejected only, and `ties` says how many were equal.
- * Tests: `tests/losses/dpo_test.ts`.
+ * Tests: `tests/losses/dpo_test.ts`, `tests/losses/dpo_laws_test.ts`.
  *
+ * @param logps log π(completion | prompt), nats, `[B]` each; the reference's are constants
  * @throws {RangeError} if beta, labelSmoothing or a label is out of range
  * @throws {TypeError} if the four shapes differ
  * @see Rafailov et al. 2023, "Direct preference optimization", eq. 7; Mitchell 2023, "A note on DPO with noisy preferences", eq. 3
@@ -39,9 +35,8 @@ export function dpoLoss(logps: PairLogps, options: DpoOptions): Loss {
   const chosenRewards = scale(sub(logps.chosen, logps.refChosen), options.beta);
   const rejectedRewards = scale(sub(logps.rejected, logps.refRejected), options.beta);
   const z = sub(chosenRewards, rejectedRewards);
-  const dtype = z.dtype;
-  const p = tensor(z.shape, labels, dtype);
-  const q = tensor(z.shape, labels.map((x) => 1 - x), dtype);
+  const p = tensor(z.shape, labels, z.dtype);
+  const q = tensor(z.shape, labels.map((x) => 1 - x), z.dtype);
   const losses = neg(add(mul(p, logSigmoid(z)), mul(q, logSigmoid(neg(z)))));
   return {
     loss: { sum: sum(losses), count: labels.length },

@@ -19,10 +19,15 @@ export interface SftOptions {
  *
  * @param tokenLogps log-probabilities of completion tokens `[T]`, nats
  * @param offsets completion b holds the entries offsets[b] … offsets[b+1]−1, `[B+1]`
- * @throws {RangeError} if a completion has no token: it has no mean
+ * @throws {RangeError} if a completion has no token, as it has no mean, or the reduction is none of the two
  */
 export function sftLoss(tokenLogps: Tensor, offsets: Int32Array, options: SftOptions = {}): Loss {
   const { reduction = "token" } = options;
+  if (reduction !== "token" && reduction !== "sequence") {
+    throw new RangeError(
+      `Cannot compute sftLoss as reduction must be token or sequence: current value is ${reduction}`,
+    );
+  }
   const lengths = Array.from(offsets.subarray(1), (end, b) => end - (offsets[b] as number));
   const empty = lengths.indexOf(0);
   if (empty >= 0) throw new RangeError(`Cannot compute sftLoss as completion ${empty} has no token`);

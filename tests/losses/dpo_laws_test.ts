@@ -9,6 +9,7 @@ import { divideMeans } from "../../lib/tensor/mean.ts";
 import { key } from "../../lib/tensor/random.ts";
 import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear, inEachPrecision, oracle } from "../oracles.ts";
+import { dpoOracle } from "./dpo_oracle.ts";
 
 /** Rows of [chosen, rejected, refChosen, refRejected] as the loss takes them. */
 function pairs(rows: readonly (readonly number[])[]): PairLogps {
@@ -32,14 +33,12 @@ const beta = fc.double({ min: 0.01, max: 3, noNaN: true });
 /** Equal to twelve digits. */
 const same = (a: number, b: number): void => assertNear(a, b, { rtol: 1e-12, atol: 1e-12 });
 
-Deno.test("dpoLoss() of one pair at a time gives the oracles' losses", () => {
-  type Inputs = Readonly<Record<"policy_chosen" | "policy_rejected" | "ref_chosen" | "ref_rejected", number[]>>;
+Deno.test("dpoLoss() of one pair at a time gives the oracles' losses and margins", () => {
   for (const id of ["dpo_sigmoid", "dpo_sigmoid_extreme", "dpo_cdpo_ls0.1"]) {
-    const { inputs, expected } = oracle<Inputs & { beta: number; label_smoothing?: number }, { losses: number[] }>(id);
-    const { policy_chosen, policy_rejected, ref_chosen, ref_rejected, beta, label_smoothing } = inputs;
-    expected.losses.forEach((loss, i) => {
-      const row = [policy_chosen, policy_rejected, ref_chosen, ref_rejected].map((column) => column[i] as number);
-      same(value([row], { beta, labelSmoothing: label_smoothing }), loss);
+    const { rows, options, expected } = dpoOracle(id, "f64");
+    rows.forEach((row, i) => {
+      same(value([row], options), expected.losses[i] as number);
+      same(dpoLoss(pairs([row]), options).metrics["rewards/margins"]?.sum as number, expected.margins[i] as number);
     });
   }
 });
@@ -101,16 +100,11 @@ Deno.test("dpoLoss() has the gradients of central differences, by policy and by 
 });
 
 Deno.test("the oracle refutes a loss without the reference, with the roles swapped, or with σ in place of log σ", () => {
-  type Inputs = Readonly<Record<"policy_chosen" | "policy_rejected" | "ref_chosen" | "ref_rejected", number[]>>;
-  const { inputs, expected } = oracle<Inputs, { loss: number; margins: number[] }>("dpo_sigmoid");
-  const [w, l] = [inputs.policy_chosen, inputs.policy_rejected];
+  const { rows, expected } = dpoOracle("dpo_sigmoid", "f64");
   const wrong = {
-    "without the reference": value(w.map((x, i) => [x, l[i] as number, 0, 0]), { beta: 0.1 }),
-    "roles swapped": value(
-      w.map((x, i) => [l[i], x, inputs.ref_rejected[i], inputs.ref_chosen[i]] as number[]),
-      { beta: 0.1 },
-    ),
-    "σ in place of log σ": expected.margins.reduce((sum, z) => sum + 1 / (1 + Math.exp(z)), 0) / w.length,
+    "without the reference": value(rows.map(([w, l]) => [w, l, 0, 0] as number[]), { beta: 0.1 }),
+    "roles swapped": value(rows.map(([w, l, rw, rl]) => [l, w, rl, rw] as number[]), { beta: 0.1 }),
+    "σ in place of log σ": expected.margins.reduce((sum, z) => sum + 1 / (1 + Math.exp(z)), 0) / rows.length,
   };
   for (const [name, loss] of Object.entries(wrong)) assertLess(0.03, Math.abs(loss - expected.loss), name);
 });

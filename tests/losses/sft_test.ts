@@ -111,6 +111,10 @@ Deno.test("an option that sftLoss() does not have is a type error", () => {
   const [x, offsets] = laid([[-1]], "f64");
   // @ts-expect-error: a likelihood has no strength
   assert(sftLoss(x, offsets, { beta: 1 }));
-  // @ts-expect-error: reductions are token and sequence
-  assert(sftLoss(x, offsets, { reduction: "batch" }));
+  assertThrows(
+    // @ts-expect-error: reductions are token and sequence
+    () => sftLoss(x, offsets, { reduction: "batch" }),
+    RangeError,
+    "Cannot compute sftLoss as reduction must be token or sequence: current value is batch",
+  );
 });
