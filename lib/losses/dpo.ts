@@ -1,6 +1,6 @@
 /** Direct preference optimisation: the policy is its own reward model. */
 import type { Loss } from "../grad/value_and_grad.ts";
-import { add, logSigmoid, mul, neg, scale, sub, sum } from "../grad/ops.ts";
+import { add, logSigmoid, mul, neg, scale, stopGradient, sub, sum } from "../grad/ops.ts";
 import { meanOf } from "../tensor/mean.ts";
 import { floats, showShape, type Tensor, tensor } from "../tensor/tensor.ts";
 
@@ -25,15 +25,15 @@ export interface DpoOptions {
  * Metrics have TRL's names; `rewards/accuracies` counts chosen > rejected only, and `ties` says how many were equal.
  * Tests: `tests/losses/dpo_test.ts`, `tests/losses/dpo_laws_test.ts`.
  *
- * @param logps log π(completion | prompt), nats, `[B]` each; the reference's are constants
+ * @param logps log π(completion | prompt), nats, `[B]` each; no gradient flows to the reference's
  * @throws {RangeError} if beta, labelSmoothing or a label is out of range
  * @throws {TypeError} if the four shapes differ
  * @see Rafailov et al. 2023, "Direct preference optimization", eq. 7; Mitchell 2023, "A note on DPO with noisy preferences", eq. 3
  */
 export function dpoLoss(logps: PairLogps, options: DpoOptions): Loss {
   const labels = labelsOf(logps, options);
-  const chosenRewards = scale(sub(logps.chosen, logps.refChosen), options.beta);
-  const rejectedRewards = scale(sub(logps.rejected, logps.refRejected), options.beta);
+  const chosenRewards = scale(sub(logps.chosen, stopGradient(logps.refChosen)), options.beta);
+  const rejectedRewards = scale(sub(logps.rejected, stopGradient(logps.refRejected)), options.beta);
   const z = sub(chosenRewards, rejectedRewards);
   const p = tensor(z.shape, labels, z.dtype);
   const q = tensor(z.shape, labels.map((x) => 1 - x), z.dtype);
