@@ -10,13 +10,9 @@
  */
 const WORD = /'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+/gu;
 
-/**
- * The words of a text; joined they are the text again. No token ever crosses a word's border.
- *
- * A lone surrogate becomes U+FFFD, as in `TextEncoder`.
- */
+/** The words of a text; joined they are the text again. No token ever crosses a word's border. */
 export function words(text: string): readonly string[] {
-  return text.toWellFormed().match(WORD) ?? [];
+  return text.match(WORD) ?? [];
 }
 
 /** Bytes that print as themselves in Latin-1: `!`–`~`, `¡`–`¬`, `®`–`ÿ`. */
