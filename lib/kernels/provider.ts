@@ -3,14 +3,20 @@
 import type { Floats, Kernels } from "./kernels.ts";
 import { reference } from "./reference.ts";
 import { wasmKernels } from "./wasm/kernels.ts";
+import { detectTarget } from "./wasm/module.ts";
 
 /** The providers that can be chosen. */
 export type Backend = "wasm" | "reference";
 
 let backend: Backend = "wasm";
 
-/** The fast provider for f32, made at its first use; the reference where the engine has no SIMD. */
+/** The fast provider for f32, made at its first use. */
 let fast: Kernels<Floats> | undefined;
+
+function openWasm(): Kernels<Floats> {
+  const target = detectTarget();
+  return target === undefined ? reference : wasmKernels(target);
+}
 
 /**
  * Chooses the provider of f32 kernels for all that follows; without a call it is `wasm`.
@@ -31,5 +37,5 @@ export function openKernels(options: { readonly backend: Backend }): Promise<voi
 /** The active provider for a type: f64 is computed by `reference` always. */
 export function kernels(dtype: "f32" | "f64"): Kernels<Floats> {
   if (dtype === "f64" || backend === "reference") return reference;
-  return fast ??= wasmKernels() ?? reference;
+  return fast ??= openWasm();
 }

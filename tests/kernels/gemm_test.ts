@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Strides } from "../../lib/kernels/kernels.ts";
+import { kernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { KC, NC, NR } from "../../lib/kernels/wasm/gemm.ts";
-import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
 import { random, shared, uniform } from "./arrays.ts";
 
-const wasm = wasmKernels() ?? reference;
+const wasm = kernels("f32");
 const EPS = 2 ** -24;
 const GUARD = 12345;
 
@@ -112,7 +112,7 @@ Deno.test("a row of gemm() has the same bits alone, in any batch and at any plac
 
 Deno.test("kernels refuse arrays outside the shared memory", () => {
   const [inside, outside] = [shared([1]), new Float32Array(1)];
-  const { gemm } = wasmKernels()!;
+  const { gemm } = wasm;
   assertThrows(
     () => gemm(1, 1, 1, inside, [1, 1], outside, [1, 1], inside, 1, 0),
     TypeError,

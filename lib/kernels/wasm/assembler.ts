@@ -63,6 +63,13 @@ export const address = {
   /** The unsigned 32-bit integer in memory, as an address. */
   load32: (at: Address, offset = 0): Value<"address"> =>
     value("address", memory([0x28], at, offset), (target) => target.address === "i32" ? [] : [0xad]),
+  /** Stores the low 32 bits of an address. */
+  store32: (at: Address, x: Address): Code => [
+    addressCode(at),
+    addressCode(x),
+    (target) => [target.address === "i32" ? 0x36 : 0x3e],
+    [0, 0],
+  ],
 };
 
 const memory = (opcode: Code, at: Address, offset: number): Code => [addressCode(at), opcode, 0, unsigned(offset)];
@@ -136,6 +143,7 @@ export const f32x4 = {
   of: (x: number): Vector => value("v128", simd(12), Array(4).fill(bytesOf(Float32Array.of(x)))),
   splat: (x: Value<"f32">): Vector => value("v128", x.code, simd(19)),
   lane: (lane: number, x: Vector): Value<"f32"> => value("f32", x.code, simd(31), lane),
+  eq: vector2(65),
   lt: vector2(67),
   gt: vector2(68),
   ge: vector2(70),
@@ -165,7 +173,9 @@ export const f32x4 = {
 
 /** Vectors of four 32-bit integers. */
 export const i32x4 = {
-  of: (x: number): Vector => value("v128", simd(12), Array(4).fill(bytesOf(Int32Array.of(x)))),
+  of: (x: number): Vector => i32x4.lanes(x, x, x, x),
+  lanes: (...x: readonly [number, number, number, number]): Vector =>
+    value("v128", simd(12), bytesOf(Int32Array.of(...x))),
   shl: shift(171),
   shr: shift(172),
   add: vector2(174),

@@ -41,51 +41,44 @@ export function signed(value: number): number[] {
 
 const valueTypes = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
-const vector = (items: readonly (readonly number[])[]): number[] => [...unsigned(items.length), ...items.flat()];
-const text = (value: string): number[] => [...unsigned(value.length), ...new TextEncoder().encode(value)];
-const section = (id: number, items: readonly (readonly number[])[]): number[] => [id, ...sized(vector(items))];
-const sized = (bytes: readonly number[]): number[] => [...unsigned(bytes.length), ...bytes];
+// `concat` and `flat`, not spreading: this is most of the time from start to the first kernel.
+const vector = (items: readonly (readonly number[])[]): number[] => unsigned(items.length).concat(items.flat());
+const text = (value: string): number[] => unsigned(value.length).concat(Array.from(value, (c) => c.charCodeAt(0)));
+const sized = (bytes: readonly number[]): number[] => unsigned(bytes.length).concat(bytes);
+const section = (id: number, items: readonly (readonly number[])[]): number[] => [id].concat(sized(vector(items)));
 
-/** The bytes of some code for a target, appended to `out`. */
-function flatten(code: Code, target: Target, indexOf: ReadonlyMap<Func, number>, out: number[] = []): number[] {
-  for (const item of code) {
-    if (typeof item === "number") out.push(item);
-    else if (typeof item === "function") flatten(item(target), target, indexOf, out);
-    else if ("body" in item) out.push(...unsigned(indexOf.get(item)!));
-    else flatten(item, target, indexOf, out);
-  }
-  return out;
-}
-
-/** Adds every function that some code calls, callees first. */
-function collect(code: Code, target: Target, found: Set<Func>): Set<Func> {
-  for (const item of code) {
-    if (typeof item === "number") continue;
-    if (typeof item === "function") collect(item(target), target, found);
-    else if (!("body" in item)) collect(item, target, found);
-    else if (!found.has(item)) collect(item.body, target, found).add(item);
-  }
-  return found;
-}
+const isCode = (item: Func | Code): item is Code => Array.isArray(item);
 
 /** The module of some functions, exported by name, and all they call, over the memory `env.memory` of `pages` pages. */
 export function encodeModule(exported: readonly Func[], target: Target, pages: number): Uint8Array<ArrayBuffer> {
-  const funcs = [...collect(exported, target, new Set())];
-  const indexOf = new Map(funcs.map((func, i) => [func, i]));
+  const funcs = [...exported];
+  const indices = new Map(funcs.map((func, i) => [func, i]));
+  const indexOf = (func: Func): number => indices.get(func) ?? (indices.set(func, funcs.length), funcs.push(func) - 1);
+  const flatten = (code: Code, out: number[] = []): number[] => {
+    for (const item of code) {
+      if (typeof item === "number") out.push(item);
+      else if (typeof item === "function") flatten(item(target), out);
+      else if (isCode(item)) flatten(item, out);
+      else out.push(...unsigned(indexOf(item)));
+    }
+    return out;
+  };
   const byte = (type: Type): number[] => [valueTypes[type === "address" ? target.address : type]];
-  const signature = (f: Func): number[] => [0x60, ...vector(f.params.map(byte)), ...vector(f.results.map(byte))];
+  const signature = (f: Func): number[] => [0x60].concat(vector(f.params.map(byte)), vector(f.results.map(byte)));
   const body = (f: Func): number[] => {
     const locals = vector(f.locals.map((type) => [1, ...byte(type)]));
-    return sized(flatten([locals, f.body, 0x0b], target, indexOf));
+    return sized(flatten([locals, f.body, 0x0b]));
   };
+  const bodies: number[][] = [];
+  for (const f of funcs) bodies.push(body(f)); // grows as calls are met
   const shared = target.address === "i32" ? 0x03 : 0x07; // with a maximum, the same: engines then know the size
   const memory = [...text("env"), ...text("memory"), 0x02, shared, ...unsigned(pages), ...unsigned(pages)];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
-    ...section(1, funcs.map(signature)),
-    ...section(2, [memory]),
-    ...section(3, funcs.map((_, i) => unsigned(i))),
-    ...section(7, exported.map((f) => [...text(f.name), 0x00, ...unsigned(indexOf.get(f)!)])),
-    ...section(10, funcs.map(body)),
-  ]);
+  const sections = [
+    section(1, funcs.map(signature)),
+    section(2, [memory]),
+    section(3, funcs.map((_, i) => unsigned(i))),
+    section(7, exported.map((f) => [...text(f.name), 0x00, ...unsigned(indexOf(f))])),
+    section(10, bodies),
+  ];
+  return new Uint8Array([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(...sections)); // "\0asm", version 1
 }

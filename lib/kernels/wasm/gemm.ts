@@ -13,9 +13,7 @@
 import { address, call, f32, f32x4, func, loop, v128, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { pack, packAny } from "./pack.ts";
-
-const FLOAT = 4;
-const VECTOR = 16;
+import { FLOAT, VECTOR } from "./vectors.ts";
 
 /** Depth of a block: part of the definition of the sum. */
 export const KC = 256;

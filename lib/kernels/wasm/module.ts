@@ -1,16 +1,36 @@
 /** The module of all kernels, emitted for the engine at hand, over the shared memory. */
 
+import type { BinaryOp } from "../kernels.ts";
 import { memory } from "../memory.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
+import * as attention from "./attention.ts";
+import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Target } from "./encode.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
+import * as rows from "./rows.ts";
 
 const PAGE = 65_536;
 
-const exported = { packColumns, multiplyRows } satisfies Record<string, Func>;
+const named = {
+  packColumns,
+  multiplyRows,
+  attention: attention.attention,
+  attentionBackward: attention.attentionBackward,
+  axpy: elementwise.axpy,
+  sumOfSquares: elementwise.sumOfSquares,
+  siluGate: elementwise.siluGate,
+  siluGateBackward: elementwise.siluGateBackward,
+  adam: elementwise.adam,
+  ...rows,
+} satisfies Record<string, Func>;
 
-/** The emitted functions by name; addresses, sizes in bytes and counts are numbers. */
-export type Run = Readonly<Record<keyof typeof exported, (...args: number[]) => number>>;
+type Name =
+  | keyof typeof named
+  | `map_${typeof elementwise.unaryOps[number]}`
+  | `zip_${BinaryOp}_${elementwise.ZipForm}`;
+
+/** The emitted functions by name. They take addresses, counts, and sizes and strides in bytes. */
+export type Run = Readonly<Record<Name, (...args: number[]) => number>>;
 
 /** The smallest module that needs what `fma` says, to ask the engine. */
 function probe(fma: boolean): Uint8Array<ArrayBuffer> {
@@ -19,13 +39,19 @@ function probe(fma: boolean): Uint8Array<ArrayBuffer> {
 }
 
 /** What the engine offers, or nothing where it has no SIMD. */
-export function target(): Target | undefined {
-  if (!WebAssembly.validate(probe(false))) return undefined;
-  return { address: "i32", fma: WebAssembly.validate(probe(true)) };
+export function detectTarget(
+  validate: (module: Uint8Array<ArrayBuffer>) => boolean = WebAssembly.validate,
+): Target | undefined {
+  return validate(probe(false)) ? { address: "i32", fma: validate(probe(true)) } : undefined;
+}
+
+/** The module's bytes. */
+export function emit(target: Target): Uint8Array<ArrayBuffer> {
+  const funcs = [...Object.values(named), ...elementwise.maps, ...elementwise.zips];
+  return encodeModule(funcs, target, memory.buffer.byteLength / PAGE);
 }
 
 /** Emits, compiles and opens the kernels. */
 export function open(target: Target): Run {
-  const bytes = encodeModule(Object.values(exported), target, memory.buffer.byteLength / PAGE);
-  return new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } }).exports as unknown as Run;
+  return new WebAssembly.Instance(new WebAssembly.Module(emit(target)), { env: { memory } }).exports as unknown as Run;
 }

@@ -1,28 +1,8 @@
 /** Copies of matrix blocks in the order in which a tile reads them: for each step of k, the lanes of a panel side by side. */
 
-import { address, call, f32, func, type Local, loop, v128, type Vector, when } from "./assembler.ts";
-import type { Code, Func } from "./encode.ts";
-
-const FLOAT = 4;
-const VECTOR = 16;
-
-/** The 4×4 transpose of `rows`, in place. */
-function transpose(rows: readonly Local<"v128">[], scratch: readonly Local<"v128">[]): Code {
-  const pairs = (a: number, b: number, lanes: readonly [number, number, number, number]): Vector =>
-    v128.shuffle(rows[a]!, rows[b]!, lanes);
-  const halves = (a: number, b: number, lanes: readonly [number, number, number, number]): Vector =>
-    v128.shuffle(scratch[a]!, scratch[b]!, lanes);
-  return [
-    scratch[0]!.set(pairs(0, 1, [0, 4, 1, 5])),
-    scratch[1]!.set(pairs(2, 3, [0, 4, 1, 5])),
-    scratch[2]!.set(pairs(0, 1, [2, 6, 3, 7])),
-    scratch[3]!.set(pairs(2, 3, [2, 6, 3, 7])),
-    rows[0]!.set(halves(0, 1, [0, 1, 4, 5])),
-    rows[1]!.set(halves(0, 1, [2, 3, 6, 7])),
-    rows[2]!.set(halves(2, 3, [0, 1, 4, 5])),
-    rows[3]!.set(halves(2, 3, [2, 3, 6, 7])),
-  ];
-}
+import { address, call, f32, func, type Local, loop, v128, when } from "./assembler.ts";
+import type { Func } from "./encode.ts";
+import { FLOAT, transpose, VECTOR } from "./vectors.ts";
 
 /** A panel of any strides and any width: element by element, with zeros for lanes beyond `width`. */
 export const packAny: Func = func("packAny", {

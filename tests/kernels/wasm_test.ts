@@ -1,0 +1,58 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { kernels, openKernels } from "../../lib/kernels/provider.ts";
+import { reference } from "../../lib/kernels/reference.ts";
+import { signed, unsigned } from "../../lib/kernels/wasm/encode.ts";
+import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
+import { detectTarget, emit } from "../../lib/kernels/wasm/module.ts";
+import { distance, random, shared, uniform } from "./arrays.ts";
+
+Deno.test("integers are encoded in LEB128 as the specification's examples", () => {
+  assertEquals([unsigned(0), unsigned(127), unsigned(128)], [[0], [0x7f], [0x80, 0x01]]);
+  assertEquals(unsigned(624_485), [0xe5, 0x8e, 0x26]);
+  assertEquals([signed(-1), signed(63), signed(64), signed(-64)], [[0x7f], [0x3f], [0xc0, 0x00], [0x40]]);
+  assertEquals(signed(-123_456), [0xc0, 0xbb, 0x78]);
+});
+
+Deno.test("the module is valid with and without fused multiply-add, for 32-bit and for 64-bit addresses", () => {
+  for (const fma of [true, false]) assert(WebAssembly.validate(emit({ address: "i32", fma })));
+  const memory64 = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0x04, 0];
+  if (WebAssembly.validate(new Uint8Array(memory64))) assert(WebAssembly.validate(emit({ address: "i64", fma: true })));
+});
+
+Deno.test("an engine is asked for what it has: SIMD with or without relaxed SIMD, or neither", () => {
+  // 0x85 0x02 is the opcode of relaxed_madd.
+  const plain = (module: Uint8Array): boolean => !module.includes(0x85);
+  assertEquals(detectTarget(() => true), { address: "i32", fma: true });
+  assertEquals(detectTarget(plain), { address: "i32", fma: false });
+  assertEquals(detectTarget(() => false), undefined);
+});
+
+Deno.test("without fused multiply-add kernels meet the same bounds", () => {
+  const plain = wasmKernels({ address: "i32", fma: false });
+  const draw = uniform(1);
+  const [m, n, k] = [9, 21, 300];
+  const [a, b, c] = [random(m * k, draw), random(k * n, draw), shared(new Float32Array(m * n))];
+  const exact = new Float64Array(m * n);
+  plain.gemm(m, n, k, a, [k, 1], b, [n, 1], c, n, 0);
+  reference.gemm(m, n, k, a, [k, 1], b, [n, 1], exact, n, 0);
+  assert(distance(c, exact) < 1e-5);
+  const x = shared(Float32Array.from({ length: 10_001 }, (_, i) => -80 + 160 * i / 10_000));
+  const y = shared(x);
+  plain.map("exp", x, y);
+  assert(x.every((xi, i) => Math.abs(y[i]! / Math.exp(xi) - 1) < 2 ** -22));
+});
+
+Deno.test("kernels() gives wasm for f32 and reference for f64, openKernels() the choice, and refuses what is none", async () => {
+  assertEquals([kernels("f32").name, kernels("f64").name], ["wasm", "reference"]);
+  assertStrictEquals(kernels("f32"), kernels("f32"));
+  await openKernels({ backend: "reference" });
+  assertEquals(kernels("f32").name, "reference");
+  await openKernels({ backend: "wasm" });
+  assertEquals(kernels("f32").name, "wasm");
+  const backend = "cuda" as "wasm";
+  await assertRejects(
+    () => openKernels({ backend }),
+    RangeError,
+    "backend must be wasm or reference: current value is cuda",
+  );
+});
