@@ -1,31 +1,39 @@
 /** A policy from nothing: a tokenizer trained on the pairs at hand, and fresh parameters. */
 import { CHAT_TOKENS, promptMessages } from "../data/chat.ts";
+import { trainTokenizer } from "../data/train_tokenizer.ts";
 import { once, type Stage } from "../flow/stage.ts";
 import { type DecoderConfig, type DecoderParams, initDecoder } from "../model/decoder.ts";
-import { trainTokenizer as train } from "../data/train_tokenizer.ts";
-import type { Tokenizer } from "../data/tokenizer.ts";
-import type { PairState } from "./state.ts";
+import type { PairState, PolicyState } from "./state.ts";
 
-/** Trains a byte-level BPE on prompts and completions of the training pairs. */
-export function fitTokenizer(
-  options: { readonly vocabSize: number },
-): Stage<PairState, { readonly tokenizer: Tokenizer }> {
+/** A tokenizer, and the architecture of the model that will read its ids. */
+export type VocabularyState = Pick<PolicyState, "tokenizer" | "config">;
+
+/**
+ * Trains a byte-level BPE on prompts and completions of the training pairs, and gives the architecture its size.
+ *
+ * @param architecture of the decoder; `vocabSize` is the most tokens that the tokenizer may have
+ */
+export function fitTokenizer(architecture: DecoderConfig): Stage<PairState, VocabularyState> {
   return once("fitTokenizer", ({ pairs }: PairState) => {
     const texts = pairs.flatMap(({ prompt, chosen, rejected }) => [
       ...promptMessages(prompt).map((message) => message.content),
       chosen,
       rejected,
     ]);
-    return { tokenizer: train(texts, { ...options, specialTokens: CHAT_TOKENS }) };
-  }, { needs: ["pairs"], adds: ["tokenizer"] });
+    const { vocabSize } = architecture;
+    const tokenizer = trainTokenizer(texts, { vocabSize, specialTokens: CHAT_TOKENS });
+    return { tokenizer, config: { ...architecture, vocabSize: tokenizer.vocab.length } };
+  }, { needs: ["pairs"], adds: ["tokenizer", "config"] });
 }
 
-/** Fresh parameters for a decoder of this architecture, with the tokenizer's vocabulary. */
-export function initPolicy(
-  architecture: Omit<DecoderConfig, "vocabSize">,
-): Stage<{ readonly tokenizer: Tokenizer }, { readonly config: DecoderConfig; readonly policy: DecoderParams }> {
-  return once("initPolicy", ({ tokenizer }: { readonly tokenizer: Tokenizer }, { key }) => {
-    const config = { ...architecture, vocabSize: tokenizer.vocab.length };
-    return { config, policy: initDecoder(key, config) };
-  }, { needs: ["tokenizer"], adds: ["config", "policy"] });
+/** Fresh parameters, drawn by the run's seed. */
+export function initPolicy(): Stage<Pick<PolicyState, "config">, { readonly policy: DecoderParams }> {
+  return once(
+    "initPolicy",
+    ({ config }: Pick<PolicyState, "config">, { key }) => ({ policy: initDecoder(key, config) }),
+    {
+      needs: ["config"],
+      adds: ["policy"],
+    },
+  );
 }

@@ -1,0 +1,40 @@
+/** Direct preference optimisation: `deno run pipelines/dpo.ts`. */
+import {
+  count,
+  define,
+  dpoUpdate,
+  evaluatePairs,
+  freezeRef,
+  loadPairs,
+  number,
+  pipeline,
+  refLogps,
+  tokenize,
+} from "../mod.ts";
+import { main } from "./main.ts";
+import { judge, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
+import { summary } from "./summary.ts";
+
+export const settings = define({
+  beta: number(0.1, { above: 0, help: "strength of the pull to the reference policy" }),
+  labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
+  lr: number(3e-4, { above: 0, help: "peak learning rate" }),
+  epochs: number(1, { above: 0, help: "passes over the pairs" }),
+  batchSize: count(64, { atLeast: 1, help: "pairs of one optimizer step" }),
+  ...SETUP,
+});
+
+export const dpo = (s: typeof settings.values) =>
+  pipeline("dpo", [
+    loadPairs(pairsOf(s), { heldOut: s.heldOut }),
+    vocabulary(s),
+    tokenize(overflowOf(s)),
+    warmStart(s),
+    freezeRef(),
+    refLogps(),
+    dpoUpdate({ beta: s.beta, labelSmoothing: s.labelSmoothing, lr: s.lr, epochs: s.epochs, batchSize: s.batchSize }),
+    evaluatePairs(),
+    judge(s),
+  ]);
+
+if (import.meta.main) await main(dpo, settings, summary);

@@ -1,0 +1,125 @@
+/**
+ * What the training pipelines share: where pairs and first policy come from, and how replies are judged. Without `--data`
+ * all three are the fixture world's; with it, they are made from the user's file.
+ */
+import {
+  count,
+  demonstrateChosen,
+  evaluateReplies,
+  file,
+  fitTokenizer,
+  initPolicy,
+  number,
+  once,
+  oneOf,
+  type Overflow,
+  type PairSource,
+  type PairState,
+  pipeline,
+  type PolicyState,
+  readPairs,
+  readText,
+  type RefState,
+  type ReplyEvaluation,
+  type RowState,
+  type SettingValues,
+  sftUpdate,
+  type Stage,
+  type VocabularyState,
+} from "../mod.ts";
+import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
+import { worldBayes, worldPairs, worldPolicy, worldQuestions } from "../fixtures/world/shipped.ts";
+
+/** The settings that every training pipeline has. */
+export const SETUP = {
+  data: file({ help: "preference pairs to train on, .jsonl or .jsonl.gz; without it, the fixture world" }),
+  overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
+    help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
+  }),
+  heldOut: number(0.1, { above: 0, below: 1, help: "share of the prompts held out to judge by" }),
+  context: count(512, { atLeast: 8, help: "own data: most tokens of prompt and completion" }),
+  sftEpochs: number(1, { above: 0, help: "own data: passes over the chosen replies before alignment" }),
+  pairs: count(6000, { atLeast: 20, help: "world: pairs to learn from" }),
+  labels: oneOf(["drawn", "shuffled", "flipped"], {
+    help: "world: the annotator's labels, or controls that must not help",
+  }),
+  annotatorTemperature: number(ANNOTATOR.temperature, { above: 0, help: "world: gold difference worth one nat" }),
+  lengthBias: number(ANNOTATOR.lengthBias, { help: "world: the annotator's nats for each character more" }),
+  errorRate: number(ANNOTATOR.errorRate, { atLeast: 0, atMost: 0.5, help: "world: share of labels turned round" }),
+  world: count(0, { help: "world: draws the evaluation prompts" }),
+  prompts: count(600, { atLeast: 30, atMost: 1500, help: "world: evaluation prompts" }),
+} as const;
+
+type Setup = SettingValues<typeof SETUP>;
+
+/** Where the pairs come from. */
+export function pairsOf(s: Setup): PairSource {
+  const { data } = s;
+  if (data !== null) {
+    return async () => {
+      const text = await readText(data);
+      return text._tag === "Left" ? text : readPairs(text.right);
+    };
+  }
+  return worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) });
+}
+
+function annotatorOf(s: Setup): AnnotatorOptions {
+  return { temperature: s.annotatorTemperature, lengthBias: s.lengthBias, errorRate: s.errorRate };
+}
+
+/** The choice of `--overflow` as the library has it: none is the default. */
+export function overflowOf({ overflow }: Setup): { readonly overflow?: Overflow } {
+  return overflow === "refuse" ? {} : { overflow };
+}
+
+/** Small enough to learn a file of pairs from nothing on a laptop. */
+const SMALL = {
+  vocabSize: 1024,
+  hiddenSize: 64,
+  layers: 2,
+  norm: { type: "rms", eps: 1e-5 },
+  positions: { type: "rotary", theta: 10000 },
+  attention: { heads: 4, kvHeads: 2, headDim: 16 },
+  mlp: { type: "gatedSilu", size: 172 },
+  tiedEmbeddings: true,
+} as const;
+
+/** The tokenizer and the architecture: the world's, or a tokenizer fitted to the user's pairs and a small decoder. */
+export function vocabulary(s: Setup): Stage<PairState, VocabularyState> {
+  if (s.data !== null) return fitTokenizer({ ...SMALL, contextLength: s.context });
+  return once("vocabulary", () => {
+    const { tokenizer, config } = worldPolicy();
+    return { tokenizer, config };
+  }, { needs: [], adds: ["tokenizer", "config"] });
+}
+
+/** The policy before alignment: the world's shipped one, or one that has learned to give the chosen replies. */
+export function warmStart(s: Setup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
+  if (s.data === null) {
+    return once("warmStart", () => ({ policy: worldPolicy().policy }), { needs: [], adds: ["policy"] });
+  }
+  return pipeline("warmStart", [
+    initPolicy(),
+    demonstrateChosen(),
+    sftUpdate({ batchSize: 32, epochs: s.sftEpochs, lr: 2e-3 }),
+  ]);
+}
+
+/** What the policies are judged by where a truth is known, and null where none is. */
+export interface Judged {
+  readonly replies: ReplyEvaluation | null;
+  /** The accuracy that nobody can beat on the held-out labels. */
+  readonly bayes: number | null;
+}
+
+/** Judges the replies of both policies by the world's gold reward, and the labels by its annotator. */
+export function judge(s: Setup): Stage<PolicyState & RefState & PairState, Judged> {
+  if (s.data !== null) {
+    return once("judge", () => ({ replies: null, bayes: null }), { needs: [], adds: ["replies", "bayes"] });
+  }
+  return pipeline("judge", [
+    once("judgeLabels", ({ heldOutPairs }: PairState) => ({ bayes: worldBayes(heldOutPairs, annotatorOf(s)) })),
+    evaluateReplies(worldQuestions({ world: s.world, prompts: s.prompts })),
+  ]);
+}

@@ -1,0 +1,123 @@
+/** What a run is worth, as one JSON document and as the table at its end. */
+import {
+  bar,
+  shorten,
+  countOf,
+  type Estimate,
+  fixed,
+  interval,
+  type LoadedState,
+  type PairEvaluation,
+  percent,
+  type ReplyEvaluation,
+  reportText,
+  type Share,
+  table,
+} from "../mod.ts";
+import type { Summary } from "./main.ts";
+
+/** The state at the end of a pipeline that aligns. */
+export interface Aligned extends LoadedState {
+  readonly heldOut: PairEvaluation;
+  /** Null where no truth is known. */
+  readonly replies: ReplyEvaluation | null;
+  /** The accuracy that nobody can beat on the held-out labels; null where the annotator is not known. */
+  readonly bayes: number | null;
+}
+
+/** Side-by-side samples in the table, and in the JSON. */
+const SAMPLES = 12;
+
+const by = (of: Readonly<Record<string, Estimate>>): Readonly<Record<string, number>> =>
+  Object.fromEntries(Object.entries(of).map(([name, { estimate }]) => [name, estimate]));
+
+/** Gold scores by family and in the mean, before and after. */
+function goldOf(
+  { families, mean }: ReplyEvaluation,
+): Readonly<Record<"before" | "after", Readonly<Record<string, number>>>> {
+  const side = (which: "before" | "after"): Readonly<Record<string, number>> =>
+    by({ ...Object.fromEntries(Object.entries(families).map(([name, of]) => [name, of[which]])), mean: mean[which] });
+  return { before: side("before"), after: side("after") };
+}
+
+/** The document of `--json`. What needs a known truth is null on the user's own data. */
+function document(state: Aligned): Readonly<Record<string, unknown>> {
+  const { report, heldOut, replies, bayes, pairs, heldOutPairs } = state;
+  return {
+    data: {
+      pairs: report.kept,
+      training: pairs.length,
+      heldOut: heldOutPairs.length,
+      dropped: countOf(report.dropped),
+      truncated: countOf(report.truncated),
+    },
+    gold: replies && goldOf(replies),
+    winRate: replies && replies.winRate,
+    accuracy: { heldOut: heldOut.accuracy, bayes, shorterWins: heldOut.shorterWins },
+    kl: replies && replies.kl,
+    drift: heldOut.drift,
+    tokens: replies && replies.tokens,
+    rates: replies && replies.rates,
+    samples: replies && replies.replies.slice(0, SAMPLES).map(({ prompt, before, after }) => (
+      { prompt, before: before.text, after: after.text }
+    )),
+  };
+}
+
+const share = (of: Share): string => `${interval(of, percent)}, n = ${of.n}, ${of.ties} ties`;
+
+/** Gold by family, drawn. */
+function familyTable({ families, mean }: ReplyEvaluation): string {
+  const rows = Object.entries({ ...families, all: mean }).map(([name, { before, after }]) => [
+    name,
+    interval(before, (x) => fixed(x, 2)),
+    interval(after, (x) => fixed(x, 2)),
+    bar(after.estimate, 20),
+  ]);
+  return table(["gold score (0 … 1)", "before", "after", ""], rows);
+}
+
+function sampleTable({ replies }: ReplyEvaluation): string {
+  const rows = replies.slice(0, SAMPLES).map(({ prompt, before, after }) => [
+    shorten(prompt, 44),
+    shorten(before.text, 32),
+    shorten(after.text, 40),
+  ]);
+  return table(["held-out prompt", "before", "after"], rows);
+}
+
+function figures({ heldOut, replies, bayes }: Aligned): readonly (readonly string[])[] {
+  const ofReplies = replies === null ? [] : [
+    ["win rate", share(replies.winRate)],
+    [
+      "its ceiling",
+      `${percent(replies.winRate.ceiling)} for a perfect policy; ${percent(replies.winRate.share)} of the way from ½`,
+    ],
+    ["KL(policy ‖ reference)", `${fixed(replies.kl.estimate, 2)} ± ${fixed(replies.kl.standardError, 2)} nats a reply`],
+    ["reply length", `${fixed(replies.tokens.before, 1)} → ${fixed(replies.tokens.after, 1)} tokens`],
+    ...Object.entries(replies.rates).map((
+      [name, { before, after }],
+    ) => [name, `${percent(before)} → ${percent(after)}`]),
+  ];
+  return [
+    ...ofReplies,
+    ["accuracy on held-out pairs", share(heldOut.accuracy)],
+    ["the best possible (Bayes)", bayes === null ? "not known on own data" : percent(bayes)],
+    ["the shorter reply wins", share(heldOut.shorterWins)],
+    [
+      "log-probs of chosen, rejected",
+      `${fixed(heldOut.drift.chosen, 2)}, ${fixed(heldOut.drift.rejected, 2)} nats since the reference`,
+    ],
+  ];
+}
+
+/** The end of a run that aligns: `json` for `--json`, `table` to read. */
+export function summary(state: Aligned): Summary {
+  const { report, replies } = state;
+  const parts = [
+    reportText(report),
+    ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
+    table(["figure", "value, with 95 % interval"], figures(state)),
+  ];
+  return { json: document(state), table: parts.join("\n\n") };
+}
