@@ -27,11 +27,17 @@ export function editDistance(a: string, b: string): number {
   return at(a.length, b.length);
 }
 
-/** Letters of `a` that `b` does not have at all: no edit distance is smaller. */
-function lettersMissing(a: string, b: string): number {
-  let missing = 0;
-  for (let i = 0; i < a.length; i++) if (!b.includes(a[i] as string)) missing++;
-  return missing;
+/** The letters of a name as bits, upper and lower case alike. */
+function letters(name: string): number {
+  let bits = 0;
+  for (let i = 0; i < name.length; i++) bits |= 1 << (name.charCodeAt(i) & 31);
+  return bits;
+}
+
+function countBits(bits: number): number {
+  let count = 0;
+  for (let rest = bits; rest !== 0; rest &= rest - 1) count++;
+  return count;
 }
 
 /**
@@ -39,13 +45,15 @@ function lettersMissing(a: string, b: string): number {
  * lower case are alike.
  */
 export function nearest(name: string, candidates: readonly string[]): string | undefined {
-  const lower = name.toLowerCase();
+  const own = letters(name);
   let best: string | undefined;
   let least = Infinity;
   for (const candidate of candidates) {
     const allowed = Math.floor(candidate.length / 3);
-    if (lettersMissing(candidate, lower) > allowed || lettersMissing(lower, candidate) > allowed) continue; // quick to see
-    const distance = editDistance(lower, candidate.toLowerCase());
+    const other = letters(candidate);
+    // A letter that only one of them has costs an edit: most names are seen to be others at a glance.
+    if (countBits(own & ~other) > allowed || countBits(other & ~own) > allowed) continue;
+    const distance = editDistance(name.toLowerCase(), candidate.toLowerCase());
     if (distance <= allowed && distance < least) [best, least] = [candidate, distance];
   }
   return best;
