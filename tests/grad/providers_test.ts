@@ -14,7 +14,7 @@ import {
 } from "../../lib/grad/layers.ts";
 import * as ops from "../../lib/grad/ops.ts";
 import { valueAndGrad } from "../../lib/grad/value_and_grad.ts";
-import { type Backend, openKernels } from "../../lib/kernels/provider.ts";
+import { type Backend, kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { adamw } from "../../lib/optim/adamw.ts";
 import { globalNorm } from "../../lib/optim/clip.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
@@ -113,6 +113,11 @@ function distance(a: readonly number[], b: readonly number[]): number {
   const largest = Math.max(1, ...b.map(Math.abs));
   return Math.max(0, ...b.map((x, i) => Math.abs(x - (a[i] as number)) / largest));
 }
+
+Deno.test("what is called wasm is computed by wasm, f64 by reference", async () => {
+  await openKernels({ backend: "wasm" });
+  assertEquals([kernels("f32").name, kernels("f64").name], ["wasm", "reference"]);
+});
 
 Deno.test("every primitive of ops and layers has a case", () => {
   const named = Object.keys(cases).map((name) => name.split(" ")[0] as string);
