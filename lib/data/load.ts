@@ -47,11 +47,12 @@ export function readPairs(
   }
   const [lefts, decoded] = pipe(rows.right, map(decodeRow), separate);
   const issues = lefts.flat();
-  const stopping = issues.filter(({ reason }) => !(drop as readonly string[]).includes(reason));
-  if (stopping.length > 0) {
+  const stops = ({ reason }: Issue): boolean => !(drop as readonly string[]).includes(reason);
+  const wrong = lefts.filter((row) => row.some(stops));
+  if (wrong.length > 0) {
     return inputFailure(
-      `Cannot load pairs as every row must be right: ${lefts.length} of ${rows.right.length} are not`,
-      ...issueSentences(stopping),
+      `Cannot load pairs as every row must be right: ${wrong.length} of ${rows.right.length} are not`,
+      ...issueSentences(wrong.flat().filter(stops)),
     );
   }
   const report: LoadReport = {

@@ -34,7 +34,7 @@ Deno.test("readPairs() stops at rows that are wrong, and names them all", () => 
   assertEquals(
     readPairs(lines),
     inputFailure(
-      "Cannot load pairs as every row must be right: 4 of 7 are not",
+      "Cannot load pairs as every row must be right: 3 of 7 are not",
       'Cannot read line 4 as it must be JSON: it is wrong from character 2 on, "oops"',
       'Cannot read line 5 as field "label" must be a number from 0 to 1: current value is 2',
       'Cannot read line 7 as field "rejected" is missing: its fields are prompt, chosen',
