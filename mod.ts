@@ -6,6 +6,7 @@
  */
 export * from "./lib/data/batches.ts";
 export * from "./lib/data/chat.ts";
+export type { DropReason, Issue, Place } from "./lib/data/issue.ts";
 export * from "./lib/data/load.ts";
 export * from "./lib/data/overflow.ts";
 export * from "./lib/data/pair.ts";
@@ -17,6 +18,8 @@ export * from "./lib/data/tokenizer_from_json.ts";
 export * from "./lib/data/tokenizer_json.ts";
 export * from "./lib/data/train_tokenizer.ts";
 export * from "./lib/evaluation/interval.ts";
+export { contentHash } from "./lib/flow/content_hash.ts";
+export type { Checkpoint, Identity, Packed } from "./lib/flow/checkpoint.ts";
 export * from "./lib/flow/event.ts";
 export * from "./lib/flow/pipeline.ts";
 export * from "./lib/flow/run.ts";
@@ -38,6 +41,7 @@ export * from "./lib/optim/adamw.ts";
 export * from "./lib/optim/clip.ts";
 export * from "./lib/optim/schedule.ts";
 export * from "./lib/optim/transform.ts";
+export * from "./lib/ranking/mod.ts";
 export * from "./lib/report/progress.ts";
 export * from "./lib/report/table.ts";
 export * from "./lib/result.ts";

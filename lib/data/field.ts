@@ -3,7 +3,7 @@
  */
 import { left, type Result, right } from "../result.ts";
 import { type Fault, shown } from "./issue.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../nearest.ts";
 
 /** A row as it came: names with values of any kind. */
 export type Fields = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@
  *
  * A setting `clipRange` is the flag `--clip-range` and the config key `"clipRange"`.
  */
-import { nearest } from "../data/nearest.ts";
+import { nearest } from "../nearest.ts";
 import { all, left, type Result, right } from "../result.ts";
 import type { Setting } from "./setting.ts";
 

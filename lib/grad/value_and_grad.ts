@@ -1,7 +1,7 @@
 /** The backward walk: from a scalar to the gradients of its parameters. */
 import { kernels } from "../kernels/provider.ts";
 import { joinMeans, type Mean, type Means } from "../tensor/mean.ts";
-import { alias, build, floats, item, scalar, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import { alias, build, consume, floats, item, scalar, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { treeMap } from "../tensor/tree.ts";
 import { nodeOf, traceLeaf } from "./primitive.ts";
@@ -39,6 +39,11 @@ function inOrder(root: Tensor): readonly Tensor[] {
 /** Sum of two gradients of one shape. */
 function plus(a: Tensor, b: Tensor): Tensor {
   return build(a.dtype, a.shape, (out) => kernels(a.dtype).zip("add", floats(a), floats(b), out));
+}
+
+/** The same sum in the memory of `a`, which nobody else may hold. */
+function addInto(a: Tensor, b: Tensor): Tensor {
+  return consume(a, (out) => kernels(a.dtype).zip("add", out, floats(b), out));
 }
 
 /** Gradients of a scalar by every traced leaf that leads to it. */
@@ -92,7 +97,7 @@ function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
   return {
     sum: a.sum + b.sum,
     count: a.count + b.count,
-    grads: treeMap(plus, a.grads, b.grads),
+    grads: treeMap(addInto, a.grads, b.grads),
     metrics: joinMeans(a.metrics, b.metrics),
   };
 }

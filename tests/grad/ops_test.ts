@@ -3,7 +3,9 @@ import { checkGrads } from "../../lib/grad/check_grads.ts";
 import * as ops from "../../lib/grad/ops.ts";
 import { accumulateGrads, type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
 import { derive } from "../../lib/grad/primitive.ts";
+import { memoryUse } from "../../lib/kernels/memory.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
+import { scope } from "../../lib/tensor/scope.ts";
 import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 
 function random(name: string, shape: number[]): Tensor {
@@ -83,4 +85,19 @@ Deno.test("a loss that does not depend on its params is refused", () => {
 Deno.test("shapes and dtypes never mix", () => {
   assertThrows(() => ops.add(x, random("z", [3])), TypeError, "f64 [7] and f64 [3]");
   assertThrows(() => ops.add(x, tensor([7], [...x.data], "f32")), TypeError, "f64 [7] and f32 [7]");
+});
+
+Deno.test("accumulateGrads() holds two gradients at most, however many parts there are", () => {
+  const p = { w: tensor([100_000], new Float64Array(100_000).fill(1), "f64") };
+  const wide = (q: { w: Tensor }, x: number): Loss => ({
+    loss: { sum: ops.sum(ops.scale(q.w, x)), count: 1 },
+    metrics: {},
+  });
+  const heldBy = (parts: number): number =>
+    scope(() => {
+      const before = memoryUse().bytes;
+      accumulateGrads(wide)(p, Array.from({ length: parts }, (_, i) => i));
+      return memoryUse().bytes - before;
+    });
+  assertEquals(heldBy(16), heldBy(3));
 });

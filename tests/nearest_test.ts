@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { editDistance, nearest } from "../../lib/data/nearest.ts";
+import { editDistance, nearest } from "../lib/nearest.ts";
 
 Deno.test("editDistance() counts insertions, deletions, replacements and swaps", () => {
   assertEquals(editDistance("kitten", "sitting"), 3);
