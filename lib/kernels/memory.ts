@@ -32,8 +32,9 @@ interface Extent {
   end: number;
 }
 
-// Free stretches in order of address, never touching each other. The first cache line stays unused: address 0 is no tensor.
-const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength }];
+// Free stretches in order of address, never touching each other. The first and the last cache line stay unused: address 0 is
+// no tensor, and an end is an address too.
+const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength - ALIGN }];
 let inUse = 0;
 let highWater = 0;
 

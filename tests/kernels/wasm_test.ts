@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { memory } from "../../lib/kernels/memory.ts";
 import { kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { signed, unsigned } from "../../lib/kernels/wasm/encode.ts";
@@ -40,6 +41,17 @@ Deno.test("without fused multiply-add kernels meet the same bounds", () => {
   const y = shared(x);
   plain.map("exp", x, y);
   assert(x.every((xi, i) => Math.abs(y[i]! / Math.exp(xi) - 1) < 2 ** -22));
+});
+
+Deno.test("kernels reach the end of the memory, where addresses no longer fit a signed integer", () => {
+  const n = 4096;
+  const view = (i: number): Float32Array =>
+    new Float32Array(memory.buffer, memory.buffer.byteLength - 64 - 4 * n * (i + 1), n);
+  const [x, out] = [view(0).fill(2), view(1)];
+  kernels("f32").gemm(64, 64, 64, x, [64, 1], x, [1, 64], out, 64, 0);
+  assert(out.every((y) => y === 256));
+  kernels("f32").rmsNorm(x, view(2).fill(3), out, n, 0);
+  assert(out.every((y) => y === 3));
 });
 
 Deno.test("kernels() gives wasm for f32 and reference for f64, openKernels() the choice, and refuses what is none", async () => {

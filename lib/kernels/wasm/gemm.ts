@@ -10,7 +10,7 @@
  * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
  */
 
-import { address, call, f32, f32x4, func, loop, v128, when } from "./assembler.ts";
+import { address, call, f32, f32x4, func, loop, v128, type Vector, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { pack, packAny } from "./pack.ts";
 import { FLOAT, VECTOR } from "./vectors.ts";
@@ -51,34 +51,47 @@ export const packColumns: Func = func("packColumns", {
   ];
 });
 
-/** C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows and one of 8 columns whose rows are `bStep` apart. */
-function tile(rows: number): Func {
-  return func(`tile${rows}`, {
+/**
+ * C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows of A and `panels` panels of B, `panelStep` apart. The rows
+ * of a panel of B are `bStep` apart, so B may lie packed or as stored.
+ */
+function tile(rows: number, panels: number): Func {
+  return func(`tile${rows}x${panels}`, {
     a: "address",
     b: "address",
     bStep: "address",
+    panelStep: "address",
     depth: "address",
     c: "address",
     ldc: "address",
     add: "address",
-  }, ({ a, b, bStep, depth, c, ldc, add }, local) => {
-    const sums = Array.from({ length: rows }, () => [local("v128"), local("v128")]);
-    const [b0, b1, column, one] = [local("v128"), local("v128"), local("v128"), local("v128")];
+  }, ({ a, b, bStep, panelStep, depth, c, ldc, add }, local) => {
+    const range = (n: number): number[] => [...Array(n).keys()];
+    const sums = range(rows).map(() => range(2 * panels).map(() => local("v128")));
+    const panel = [b, ...range(panels - 1).map(() => local("address"))];
+    const [left, right, column, one] = [local("v128"), local("v128"), local("v128"), local("v128")];
     const [k, at] = [local("address"), local("address")];
+    const accumulate = (row: number, vector: number, x: Vector): Code => {
+      const sum = sums[row]![vector]!;
+      return sum.set(f32x4.madd(one, x, sum));
+    };
     const step = [
-      b0.set(v128.load(b)),
-      b1.set(v128.load(b, VECTOR)),
       // Four rows of A come in one load, as engines may check bounds at each.
-      rows === MR ? column.set(v128.load(a)) : [],
-      sums.map(([left, right], i) => [
-        one.set(rows === MR ? v128.broadcast(i, column) : v128.load32Splat(a, i * FLOAT)),
-        left!.set(f32x4.madd(one, b0, left!)),
-        right!.set(f32x4.madd(one, b1, right!)),
+      column.set(rows === MR ? v128.load(a) : v128.load32Splat(a)),
+      panel.map((from, p) => [
+        left.set(v128.load(from)),
+        right.set(v128.load(from, VECTOR)),
+        from.set(address.add(from, bStep)),
+        range(rows).map((i) => [
+          one.set(rows === MR ? v128.broadcast(i, column) : i === 0 ? column : v128.load32Splat(a, i * FLOAT)),
+          accumulate(i, 2 * p, left),
+          accumulate(i, 2 * p + 1, right),
+        ]),
       ]),
       a.set(address.add(a, rows * FLOAT)),
-      b.set(address.add(b, bStep)),
     ];
     return [
+      panel.slice(1).map((from, p) => from.set(address.add(panel[p]!, panelStep))),
       loop(k, 0, address.and(depth, -2), 2, [step, step]),
       when(address.lt(k, depth), step),
       sums.map((row, i) => [
@@ -114,9 +127,10 @@ const copyTile = func("copyTile", {
   ]);
 });
 
-/** A panel of `rows` rows times all `width` columns of a block; the panels of B are `panelStep` apart. */
-function rowPanel(multiply: Func, i: number): Func {
-  const rows = i + 1;
+/** A panel of `rows` rows times all `width` columns of a block, several panels of B at a time where the rows are few. */
+function rowPanel(rows: number): Func {
+  const wide = Math.floor(MR / rows);
+  const [several, single] = [tile(rows, wide), tile(rows, 1)];
   return func(`rowPanel${rows}`, {
     a: "address",
     b: "address",
@@ -128,25 +142,27 @@ function rowPanel(multiply: Func, i: number): Func {
     ldc: "address",
     add: "address",
   }, ({ a, b, bStep, panelStep, width, depth, c, ldc, add }, local) => {
-    const [column, rest, edge] = [local("address"), local("address"), local("address")];
+    const [column, edge] = [local("address"), local("address")];
+    const across = (tile: Func, panels: number): Code =>
+      loop(column, column, address.and(width, -panels * NR), panels * NR, [
+        call(tile, a, b, bStep, panelStep, depth, c, ldc, add),
+        b.set(address.add(b, address.mul(panelStep, panels))),
+        c.set(address.add(c, panels * NR * FLOAT)),
+      ]);
     return [
-      rest.set(address.and(width, NR - 1)),
-      loop(column, 0, address.sub(width, rest), NR, [
-        call(multiply, a, b, bStep, depth, c, ldc, add),
-        b.set(address.add(b, panelStep)),
-        c.set(address.add(c, NR * FLOAT)),
-      ]),
-      when(address.lt(0, rest), [
+      column.set(address.of(0)),
+      wide > 1 ? across(several, wide) : [],
+      across(single, 1),
+      when(address.lt(column, width), [
         edge.set(address.add(a, EDGE)),
-        call(multiply, a, b, bStep, depth, edge, NR * FLOAT, 0),
-        call(copyTile, edge, rows, rest, c, ldc, add),
+        call(single, a, b, bStep, panelStep, depth, edge, NR * FLOAT, 0),
+        call(copyTile, edge, rows, address.sub(width, column), c, ldc, add),
       ]),
     ];
   });
 }
 
-const tiles = [1, 2, 3, MR].map(tile);
-const panels = tiles.map(rowPanel);
+const rowPanels = [1, 2, 3, MR].map(rowPanel);
 
 /**
  * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's first
@@ -174,9 +190,9 @@ export const multiplyRows: Func = func("multiplyRows", {
     from.set(address.add(a, address.mul(row, across))),
     to.set(address.add(c, address.mul(row, ldc))),
     rows.set(address.sub(last, row)),
-    when(address.ge(rows, MR), [call(packRows, from, across, along, depth, room), run(panels[MR - 1]!)], [
+    when(address.ge(rows, MR), [call(packRows, from, across, along, depth, room), run(rowPanels[MR - 1]!)], [
       call(packAny, from, across, along, rows, rows, depth, room),
-      panels.slice(0, MR - 1).map((panel, i) => when(address.eq(rows, i + 1), run(panel))),
+      rowPanels.slice(0, MR - 1).map((panel, i) => when(address.eq(rows, i + 1), run(panel))),
     ]),
   ]);
 });

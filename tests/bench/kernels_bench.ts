@@ -1,0 +1,116 @@
+/**
+ * Kernels beside the reference and beside the machine, in one run: `deno run tests/bench/kernels_bench.ts`.
+ *
+ * The peak is a loop of independent 128-bit multiply-adds and nothing else. Contestants take turns, and each figure is the
+ * best of its rounds, as other work on the machine only ever slows down. `--json` prints one document.
+ */
+import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
+import { allocate, memory, withScratch } from "../../lib/kernels/memory.ts";
+import { reference } from "../../lib/kernels/reference.ts";
+import { f32x4, func, loop, v128 } from "../../lib/kernels/wasm/assembler.ts";
+import { encodeModule, type Target } from "../../lib/kernels/wasm/encode.ts";
+import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
+import { detectTarget, emit } from "../../lib/kernels/wasm/module.ts";
+
+interface Shape {
+  readonly name: string;
+  readonly sizes: readonly [m: number, n: number, k: number];
+}
+
+const cube = (n: number): Shape => ({ name: `${n}³`, sizes: [n, n, n] });
+const layer = (rows: number, inner: number, outer: number): Shape => ({
+  name: `[${rows}×${inner}]·[${inner}×${outer}]`,
+  sizes: [rows, outer, inner],
+});
+
+const shapes = [cube(64), cube(256), cube(512), layer(1024, 128, 128), layer(1024, 128, 344), layer(1024, 344, 128)]
+  .concat(layer(64, 128, 512), layer(300, 128, 128), layer(4, 128, 512), layer(1, 128, 512));
+
+/** Milliseconds of one call, over calls that last some 5 ms together. */
+function time(work: () => void): number {
+  const calls = (n: number): number => {
+    const start = performance.now();
+    for (let i = 0; i < n; i++) work();
+    return performance.now() - start;
+  };
+  const n = Math.max(1, Math.round(5 / calls(1)));
+  return calls(n) / n;
+}
+
+/** The fewest milliseconds of one call of each contestant; they take turns. */
+function fastest(contestants: readonly (() => void)[], rounds: number): number[] {
+  const times = Array.from({ length: rounds }, () => contestants.map(time));
+  return contestants.map((_, i) => Math.min(...times.map((round) => round[i]!)));
+}
+
+/** A loop of multiply-adds that depend on nothing but themselves, and the operations in one call. */
+function peakLoop(target: Target): { readonly run: () => void; readonly operations: number } {
+  const [sums, turns] = [12, 20_000];
+  const peak = func("peak", {}, (_, local) => {
+    const [i, x, y] = [local("address"), local("v128"), local("v128")];
+    const chains = Array.from({ length: sums }, () => local("v128"));
+    const step = chains.map((sum) => sum.set(f32x4.madd(x, y, sum)));
+    return [
+      [x.set(f32x4.of(0.5)), y.set(f32x4.of(0.25)), loop(i, 0, turns, 1, [step, step])],
+      chains.map((sum) => v128.store(64, sum)),
+    ];
+  });
+  const module = new WebAssembly.Module(encodeModule([peak], target, memory.buffer.byteLength / 65_536));
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } });
+  return { run: exports.peak as () => void, operations: turns * sums * 2 * 8 };
+}
+
+function floats(n: number): Float32Array {
+  const view = new Float32Array(memory.buffer, allocate(n * 4).offset, n);
+  for (let i = 0; i < n; i++) view[i] = Math.sin(i * 0.7);
+  return view;
+}
+
+const transposes = ["NN", "NT", "TN"] as const;
+
+/** The product of a shape as a call, in one of the three forms a network needs. */
+function product(kernels: Kernels<Floats>, { sizes: [m, n, k] }: Shape, form: typeof transposes[number]): () => void {
+  const [a, b, c] = [floats(m * k), floats(k * n), floats(m * n)];
+  const aStrides: Strides = form[0] === "N" ? [k, 1] : [1, m];
+  const bStrides: Strides = form[1] === "N" ? [n, 1] : [1, k];
+  return () => kernels.gemm(m, n, k, a, aStrides, b, bStrides, c, n, 0);
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const target = detectTarget();
+if (target === undefined) throw new Error("Cannot measure the wasm kernels as this engine has no SIMD");
+const before = performance.now();
+const bytes = emit(target);
+new WebAssembly.Module(bytes);
+const start = performance.now() - before;
+const [wasm, peak] = [wasmKernels(target), peakLoop(target)];
+
+// Engines compile the fast form in the background while the first calls run.
+withScratch(() => fastest([peak.run, product(wasm, cube(256), "NN"), product(wasm, cube(64), "TN")], 20));
+await pause(500);
+
+const timed = shapes.flatMap((shape) =>
+  transposes.map((form) =>
+    withScratch(() => {
+      const operations = 2 * shape.sizes[0] * shape.sizes[1] * shape.sizes[2];
+      const [top, fast] = fastest([peak.run, product(wasm, shape, form)], 12) as [number, number];
+      const [plain] = fastest([product(reference, shape, form)], shape.sizes[0] < 512 ? 3 : 1) as [number];
+      return { shape: shape.name, form, gflops: operations / fast / 1e6, plain: operations / plain / 1e6, top };
+    })
+  )
+);
+const top = peak.operations / Math.min(...timed.map((row) => row.top)) / 1e6;
+const rows = timed.map(({ shape, form, gflops, plain }) => ({ shape, form, gflops, reference: plain }));
+
+if (Deno.args.includes("--json")) console.log(JSON.stringify({ start, bytes: bytes.length, target, peak: top, rows }));
+else {
+  console.log(
+    `emitting and compiling ${bytes.length} bytes: ${start.toFixed(1)} ms; fused multiply-add: ${target.fma}`,
+  );
+  console.log("product                 form  GFLOP/s  of peak  reference  ratio");
+  for (const { shape, form, gflops, reference } of rows) {
+    const figures = [gflops.toFixed(1).padStart(8), `${(100 * gflops / top).toFixed(0)} %`.padStart(8)];
+    const ratios = [reference.toFixed(2).padStart(10), `${(gflops / reference).toFixed(0)}×`.padStart(6)];
+    console.log(shape.padEnd(24) + form + [...figures, ...ratios].join(" "));
+  }
+}
