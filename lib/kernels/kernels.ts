@@ -4,9 +4,9 @@
  * Kernels write into arrays they are given and allocate nothing that outlives the call. All matrices are row-major.
  * Arrays are views of the shared memory (see `memory.ts`), so a provider may use their `byteOffset` as an address.
  *
- * **Batch invariance**: an output element depends on its own row, its own column and the inner dimension alone, never on
- * the number of rows, on tile edges, on the batch it travels in, or on a thread. Then the same key gives the same tokens
- * in any batch, and PPO's first ratio is exactly 1.
+ * **Batch invariance**: an output element depends on its own row, its own column and the inner dimension alone, never
+ * on the number of rows, on tile edges, on the batch it travels in, or on a thread. Then the same key gives the same
+ * tokens in any batch, and PPO's first ratio is exactly 1.
  */
 
 /** The arrays kernels compute with. */
@@ -44,10 +44,10 @@ export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
 /**
  * A kernel provider for arrays of type `A`.
  *
- * Attention segments are rows of six integers `[start, end, prefixStart, prefixEnd, keyStart, past]`: the query rows are
- * `start … end−1`; query `start + i` sees the key rows `prefixStart … prefixEnd−1` (a shared prompt, possibly empty) and
- * `keyStart … keyStart + past + i` (its own past and itself). In training `keyStart = start` and `past = 0`; in
- * generation the keys are rows of a cache. Key rows are summed in that order.
+ * Attention segments are rows of six integers `[start, end, prefixStart, prefixEnd, keyStart, past]`: the query rows
+ * are `start … end−1`; query `start + i` sees the key rows `prefixStart … prefixEnd−1` (a shared prompt, possibly
+ * empty) and `keyStart … keyStart + past + i` (its own past and itself). In training `keyStart = start` and `past = 0`;
+ * in generation the keys are rows of a cache. Key rows are summed in that order.
  */
 export interface Kernels<A extends Floats> {
   /** The provider's name, as in `--backend`. */
@@ -87,9 +87,14 @@ export interface Kernels<A extends Floats> {
     headDim: number,
     direction: 1 | -1,
   ): void;
-  /** out `[Q, heads, headDim]` ← softmax(scale · q·kᵀ)·v over each query's keys; lse `[Q, heads]` ← log Σ exp(scores). Rows no segment names become 0. */
+  /**
+   * out `[Q, heads, headDim]` ← softmax(scale · q·kᵀ)·v over each query's keys; lse `[Q, heads]` ← log Σ exp(scores).
+   * Rows no segment names become 0.
+   */
   attention(q: A, k: A, v: A, segments: Int32Array, out: A, lse: A, shape: AttentionShape): void;
-  /** Gradients of `attention` for the output gradient `g`: dq, dk, dv are overwritten (rows no segment names become 0). */
+  /**
+   * Gradients of `attention` for the output gradient `g`: dq, dk, dv are overwritten (rows no segment names become 0).
+   */
   attentionBackward(
     q: A,
     k: A,
@@ -120,8 +125,8 @@ export interface Kernels<A extends Floats> {
   /** Σ x². */
   sumOfSquares(x: A): number;
   /**
-   * One step of Adam on moments m, v `[n]` for the gradient g: m′ = β₁m + (1−β₁)g, v′ = β₂v + (1−β₂)g² and the direction
-   * u = (m′/correction1) / (√(v′/correction2) + eps). Outputs may be the inputs.
+   * One step of Adam on moments m, v `[n]` for the gradient g: m′ = β₁m + (1−β₁)g, v′ = β₂v + (1−β₂)g² and the
+   * direction u = (m′/correction1) / (√(v′/correction2) + eps). Outputs may be the inputs.
    */
   adam(g: A, m: A, v: A, mOut: A, vOut: A, u: A, step: AdamStep): void;
   /** out ← alpha·x + y; out may be x or y. */

@@ -12,7 +12,8 @@ const ALIGN = 64; // a cache line, and enough for any vector load
 
 /**
  * Address space for a memory that never grows: the system gives a page when it is first touched, and engines that check
- * bounds in software run kernels over a memory of fixed size up to twice as fast. Where 4 GiB are refused, the half is asked.
+ * bounds in software run kernels over a memory of fixed size up to twice as fast. Where 4 GiB are refused, the half is
+ * asked.
  */
 function reserve(pages: number): WebAssembly.Memory {
   try {
@@ -32,8 +33,8 @@ interface Extent {
   end: number;
 }
 
-// Free stretches in order of address, never touching each other. The first and the last cache line stay unused: address 0 is
-// no tensor, and an end is an address too.
+// Free stretches in order of address, never touching each other. The first and the last cache line stay unused: address
+// 0 is no tensor, and an end is an address too.
 const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength - ALIGN }];
 let inUse = 0;
 let highWater = 0;
@@ -102,7 +103,9 @@ export function openRegion(): Region {
   return current;
 }
 
-/** Leaves the innermost region, which must be `region`: allocation goes to the outer one, the contents stay readable. */
+/**
+ * Leaves the innermost region, which must be `region`: allocation goes to the outer one, the contents stay readable.
+ */
 export function leaveRegion(region: Region): void {
   if (current !== region) throw new Error("Cannot leave a region that is not the innermost open one");
   current = current.outer;

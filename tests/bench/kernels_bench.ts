@@ -1,8 +1,8 @@
 /**
  * Kernels beside the reference and beside the machine, in one run: `deno run tests/bench/kernels_bench.ts`.
  *
- * The peak is a loop of independent 128-bit multiply-adds and nothing else. Contestants take turns, and each figure is the
- * best of its rounds, as other work on the machine only ever slows down. `--json` prints one document.
+ * The peak is a loop of independent 128-bit multiply-adds and nothing else. Contestants take turns, and each figure is
+ * the best of its rounds, as other work on the machine only ever slows down. `--json` prints one document.
  */
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import { allocate, memory, withScratch } from "../../lib/kernels/memory.ts";

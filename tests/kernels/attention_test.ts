@@ -128,7 +128,7 @@ Deno.test("attention() stays exact where scores are large, and gives rows of no 
   assertEquals([...one.out.slice(38 * 32), ...one.lse.slice(38 * 4)], Array(64 + 8).fill(0));
 });
 
-Deno.test("a query's bits depend on its keys alone: shared prefix, whole row, cache with a past, lone or in company", () => {
+Deno.test("a query's bits depend on its keys alone: behind a prefix, in a row, from a cache, lone or in company", () => {
   const s = { heads: 4, kvHeads: 2, headDim: 8, scale: 0.4 };
   const [qRow, kRow, length] = [s.heads * s.headDim, s.kvHeads * s.headDim, 23];
   const x = inputs(s, 3);

@@ -110,12 +110,10 @@ Deno.test("a row of gemm() has the same bits alone, in any batch and at any plac
   }
 });
 
-Deno.test("kernels refuse arrays outside the shared memory", () => {
-  const [inside, outside] = [shared([1]), new Float32Array(1)];
-  const { gemm } = wasm;
-  assertThrows(
-    () => gemm(1, 1, 1, inside, [1, 1], outside, [1, 1], inside, 1, 0),
-    TypeError,
-    "views of the shared memory",
-  );
+Deno.test("wasm kernels refuse arrays outside the shared memory, and of 64 bits", () => {
+  const inside = shared([1, 2]);
+  for (const wrong of [new Float32Array(1), new Float64Array(inside.buffer, 0, 1)]) {
+    const multiply = (): void => wasm.gemm(1, 1, 1, inside, [1, 1], wrong, [1, 1], inside, 1, 0);
+    assertThrows(multiply, TypeError, "32-bit views of the shared memory");
+  }
 });

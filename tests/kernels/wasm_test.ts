@@ -54,7 +54,7 @@ Deno.test("kernels reach the end of the memory, where addresses no longer fit a 
   assert(out.every((y) => y === 3));
 });
 
-Deno.test("kernels() gives wasm for f32 and reference for f64, openKernels() the choice, and refuses what is none", async () => {
+Deno.test("kernels() gives wasm for f32 and reference for f64; openKernels() chooses, and refuses what is none", async () => {
   assertEquals([kernels("f32").name, kernels("f64").name], ["wasm", "reference"]);
   assertStrictEquals(kernels("f32"), kernels("f32"));
   await openKernels({ backend: "reference" });

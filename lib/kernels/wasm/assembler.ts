@@ -1,6 +1,7 @@
 /**
- * An assembler as functions: instructions are named as in WebAssembly's text format and typed, so that TypeScript refuses
- * what the engine would refuse. An expression is a `Value`, a statement is `Code`, a body is a list of statements.
+ * An assembler as functions: instructions are named as in WebAssembly's text format and typed, so that TypeScript
+ * refuses what the engine would refuse. An expression is a `Value`, a statement is `Code`, a body is a list of
+ * statements.
  */
 
 import { type Code, type Func, signed, type Type, unsigned } from "./encode.ts";
@@ -53,13 +54,9 @@ export const address = {
   div: addressOp("address", 0x6e, 0x80),
   and: addressOp("address", 0x71, 0x83),
   shl: addressOp("address", 0x74, 0x86),
-  shr: addressOp("address", 0x76, 0x88),
   eq: addressOp("i32", 0x46, 0x51),
   lt: addressOp("i32", 0x49, 0x54),
   ge: addressOp("i32", 0x4f, 0x5a),
-  /** `a` where the condition holds, else `b`. */
-  select: (condition: Value<"i32">, a: Address, b: Address): Value<"address"> =>
-    value("address", addressCode(a), addressCode(b), condition.code, 0x1b),
   /** The unsigned 32-bit integer in memory, as an address. */
   load32: (at: Address, offset = 0): Value<"address"> =>
     value("address", memory([0x28], at, offset), (target) => target.address === "i32" ? [] : [0xad]),
@@ -118,17 +115,10 @@ export const v128 = {
   load32Splat: load(9),
   /** One float in lane 0, zeros elsewhere. */
   load32Zero: load(92),
-  /** Two floats in lanes 0 and 1, zeros elsewhere. */
-  load64Zero: load(93),
   store: store(11),
   /** Stores one of the four lanes. */
   store32Lane: (lane: number, at: Address, x: Vector, offset = 0): Code => [store(90)(at, x, offset), lane],
-  /** Stores lanes 0 and 1, or 2 and 3. */
-  store64Lane: (lane: number, at: Address, x: Vector, offset = 0): Code => [store(91)(at, x, offset), lane],
   and: vector2(78),
-  andnot: vector2(79),
-  or: vector2(80),
-  xor: vector2(81),
   /** Bits of `a` where the mask is 1, of `b` where it is 0. */
   select: (a: Vector, b: Vector, mask: Vector): Vector => value("v128", a.code, b.code, mask.code, simd(82)),
   /** One lane in all four. */
@@ -145,10 +135,6 @@ export const f32x4 = {
   lane: (lane: number, x: Vector): Value<"f32"> => value("f32", x.code, simd(31), lane),
   eq: vector2(65),
   lt: vector2(67),
-  gt: vector2(68),
-  ge: vector2(70),
-  nearest: vector1(106),
-  abs: vector1(224),
   neg: vector1(225),
   sqrt: vector1(227),
   add: vector2(228),
@@ -161,7 +147,6 @@ export const f32x4 = {
   pmin: vector2(234),
   /** a < b ? b : a, one instruction; NaN in `a` stays. */
   pmax: vector2(235),
-  truncate: vector1(248),
   convert: vector1(250),
   /** a·b + c, rounded once where the engine has it. */
   madd: (a: Vector, b: Vector, c: Vector): Vector =>
@@ -184,7 +169,6 @@ export const i32x4 = {
 
 /** Vectors of two 64-bit floats. */
 export const f64x2 = {
-  zero: value("v128", simd(12), Array(16).fill(0)),
   lane: (lane: number, x: Vector): Value<"f64"> => value("f64", x.code, simd(33), lane),
   promote: vector1(95),
   add: vector2(240),

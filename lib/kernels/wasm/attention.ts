@@ -1,9 +1,9 @@
 /**
  * Attention over segments, one query and head at a time.
  *
- * The keys a query sees are a list of row offsets, made once for each segment: the prefix, then its own rows. Scores and
- * probabilities of one query stand in a scratch row, so nothing of size T×T exists. A query's value depends on its list
- * alone, whether the rows are a shared prompt, a training batch or a cache, and whoever else is in the segment.
+ * The keys a query sees are a list of row offsets, made once for each segment: the prefix, then its own rows. Scores
+ * and probabilities of one query stand in a scratch row, so nothing of size T×T exists. A query's value depends on its
+ * list alone, whether the rows are a shared prompt, a training batch or a cache, and whoever else is in the segment.
  */
 
 import { address, call, f32, f32x4, func, type Local, loop, type NewLocal, v128 } from "./assembler.ts";

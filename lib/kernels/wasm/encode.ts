@@ -4,7 +4,9 @@
  * @see https://webassembly.github.io/spec/core/binary/
  */
 
-/** The types of values. `address` is i32 or, for memories beyond 4 GiB, i64: the target decides, the kernels need not. */
+/**
+ * The types of values. `address` is i32 or, for memories beyond 4 GiB, i64: the target decides, the kernels need not.
+ */
 export type Type = "address" | "i32" | "f32" | "f64" | "v128";
 
 /** What a module is emitted for. */
@@ -15,7 +17,10 @@ export interface Target {
   readonly fma: boolean;
 }
 
-/** Instructions: bytes in any nesting; a function stands for its index, and what depends on the target is a function of it. */
+/**
+ * Instructions: bytes in any nesting; a function stands for its index, and what depends on the target is a function of
+ * it.
+ */
 export type Code = readonly (number | Func | Code | ((target: Target) => Code))[];
 
 /** A function of the module: what it takes, what it gives back, what it does. */

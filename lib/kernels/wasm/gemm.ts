@@ -1,11 +1,11 @@
 /**
  * Matrix multiplication over packed panels.
  *
- * A block of B, `KC` deep, is copied into panels of `NR` columns, four rows of A at a time into a panel beside it; a tile of
- * 4×8 sums stays in registers while it walks down both panels. Packing makes all transposes equally fast.
+ * A block of B, `KC` deep, is copied into panels of `NR` columns, four rows of A at a time into a panel beside it; a
+ * tile of 4×8 sums stays in registers while it walks down both panels. Packing makes all transposes equally fast.
  *
- * Every element is the same chain whatever surrounds it: products are added in order of k within a block of `KC`, and the
- * blocks' sums in order. So rows can be split among tiles, calls and threads at will.
+ * Every element is the same chain whatever surrounds it: products are added in order of k within a block of `KC`, and
+ * the blocks' sums in order. So rows can be split among tiles, calls and threads at will.
  *
  * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
  */
@@ -52,8 +52,8 @@ export const packColumns: Func = func("packColumns", {
 });
 
 /**
- * C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows of A and `panels` panels of B, `panelStep` apart. The rows
- * of a panel of B are `bStep` apart, so B may lie packed or as stored.
+ * C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows of A and `panels` panels of B, `panelStep` apart.
+ * The rows of a panel of B are `bStep` apart, so B may lie packed or as stored.
  */
 function tile(rows: number, panels: number): Func {
   return func(`tile${rows}x${panels}`, {
@@ -127,7 +127,9 @@ const copyTile = func("copyTile", {
   ]);
 });
 
-/** A panel of `rows` rows times all `width` columns of a block, several panels of B at a time where the rows are few. */
+/**
+ * A panel of `rows` rows times all `width` columns of a block, several panels of B at a time where the rows are few.
+ */
 function rowPanel(rows: number): Func {
   const wide = Math.floor(MR / rows);
   const [several, single] = [tile(rows, wide), tile(rows, 1)];
@@ -165,8 +167,8 @@ function rowPanel(rows: number): Func {
 const rowPanels = [1, 2, 3, MR].map(rowPanel);
 
 /**
- * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's first
- * column and row 0; `room` is workspace for the panel of A.
+ * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's
+ * first column and row 0; `room` is workspace for the panel of A.
  */
 export const multiplyRows: Func = func("multiplyRows", {
   first: "address",

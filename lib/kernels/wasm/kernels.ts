@@ -13,7 +13,9 @@ const { buffer } = memory;
 
 /** The address of an array's first element. */
 function at(x: Floats): number {
-  if (x.buffer !== buffer) throw new TypeError("Cannot run wasm kernels as arrays must be views of the shared memory");
+  if (x.buffer !== buffer || x.BYTES_PER_ELEMENT !== 4) {
+    throw new TypeError("Cannot run wasm kernels as arrays must be 32-bit views of the shared memory");
+  }
   return x.byteOffset;
 }
 
@@ -49,7 +51,10 @@ function elementwise(run: Run): Pick<Kernels<Floats>, "map" | "zip" | "axpy" | "
   };
 }
 
-/** Rows whose share of a weight's gradient is summed apart: part of the definition of the sum, so that threads may split it. */
+/**
+ * Rows whose share of a weight's gradient is summed apart: part of the definition of the sum, so that threads may split
+ * it.
+ */
 const ROWS_IN_BLOCK = 64;
 
 function norms(run: Run): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward"> {

@@ -1,4 +1,6 @@
-/** Matrix multiplication block by block: which parts of the matrices the emitted functions work on, and in which order. */
+/**
+ * Matrix multiplication block by block: which parts of the matrices the emitted functions work on, and in which order.
+ */
 
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocateForever } from "../memory.ts";

@@ -1,4 +1,7 @@
-/** Copies of matrix blocks in the order in which a tile reads them: for each step of k, the lanes of a panel side by side. */
+/**
+ * Copies of matrix blocks in the order in which a tile reads them: for each step of k, the lanes of a panel side by
+ * side.
+ */
 
 import { address, call, f32, func, type Local, loop, v128, when } from "./assembler.ts";
 import type { Func } from "./encode.ts";

@@ -20,7 +20,9 @@ export const FLOAT = 4;
 /** Bytes of a vector. */
 export const VECTOR = 16;
 
-/** How the body of a loop reads and writes: four floats, or at an array's end one, with zeros in the lanes beside it. */
+/**
+ * How the body of a loop reads and writes: four floats, or at an array's end one, with zeros in the lanes beside it.
+ */
 export interface Lanes {
   readonly count: 4 | 1;
   readonly load: (at: Address, offset?: number) => Vector;
@@ -38,8 +40,8 @@ const one: Lanes = {
 };
 
 /**
- * Runs `body` for all floats of arrays of `bytes` bytes, four at a time and the last ones alone, by the same instructions:
- * a float's value does not depend on where the array ends. `at` is the offset in bytes.
+ * Runs `body` for all floats of arrays of `bytes` bytes, four at a time and the last ones alone, by the same
+ * instructions: a float's value does not depend on where the array ends. `at` is the offset in bytes.
  */
 export function eachVector(at: Local<"address">, bytes: Address, body: (lanes: Lanes) => Code): Code {
   const whole = address.and(bytes, -VECTOR);
@@ -84,8 +86,8 @@ const LN2_HIGH = 0.693359375; // few bits, so that n·LN2_HIGH is exact
 const LN2_LOW = -2.12194440e-4;
 
 /**
- * Gives the statement x ← eˣ: x = n·ln 2 + r, e^r by a polynomial, times 2ⁿ in two steps so that results that overflow or
- * are subnormal come out right. −∞ gives 0, NaN stays.
+ * Gives the statement x ← eˣ: x = n·ln 2 + r, e^r by a polynomial, times 2ⁿ in two steps so that results that overflow
+ * or are subnormal come out right. −∞ gives 0, NaN stays.
  *
  * @see Moshier's Cephes library, `expf.c`, for the coefficients
  */
@@ -164,7 +166,10 @@ export function maximum({ max, j }: Reduction, x: Address, bytes: Address): Code
   ];
 }
 
-/** Gives the statement that leaves Σ e^(x − max) over the lanes of `sum`, and stores the terms over `x` if they are kept. */
+/**
+ * Gives the statement that leaves Σ e^(x − max) over the lanes of `sum`, and stores the terms over `x` if they are
+ * kept.
+ */
 export function sumOfExponentials(
   { sum, max, j }: Reduction & { readonly sum: Local<"v128"> },
   local: NewLocal,
