@@ -46,6 +46,7 @@ export * from "./lib/report/progress.ts";
 export * from "./lib/report/table.ts";
 export * from "./lib/result.ts";
 export * from "./lib/stages/dpo_update.ts";
+export * from "./lib/stages/evaluate_likelihood.ts";
 export * from "./lib/stages/evaluate_pairs.ts";
 export * from "./lib/stages/evaluate_replies.ts";
 export * from "./lib/stages/init_policy.ts";

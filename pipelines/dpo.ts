@@ -12,7 +12,7 @@ import {
   tokenize,
 } from "../mod.ts";
 import { main } from "./main.ts";
-import { judge, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
+import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { summary } from "./summary.ts";
 
 export const settings = define({
@@ -34,7 +34,8 @@ export const dpo = (s: typeof settings.values) =>
     refLogps(),
     dpoUpdate({ beta: s.beta, labelSmoothing: s.labelSmoothing, lr: s.lr, epochs: s.epochs, batchSize: s.batchSize }),
     evaluatePairs(),
-    judge(s),
+    judgeLabels(s),
+    judgeReplies(s),
   ]);
 
 if (import.meta.main) await main(dpo, settings, summary);

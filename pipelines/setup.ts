@@ -5,10 +5,12 @@
 import {
   count,
   demonstrateChosen,
+  type DemonstrationState,
   evaluateReplies,
   file,
   fitTokenizer,
   initPolicy,
+  loadPairs,
   number,
   once,
   oneOf,
@@ -25,9 +27,11 @@ import {
   type SettingValues,
   sftUpdate,
   type Stage,
+  tokenize,
   type VocabularyState,
 } from "../mod.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
+import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
 import { worldBayes, worldPairs, worldPolicy, worldQuestions } from "../fixtures/world/shipped.ts";
 
 /** The settings that every training pipeline has. */
@@ -54,14 +58,16 @@ type Setup = SettingValues<typeof SETUP>;
 
 /** Where the pairs come from. */
 export function pairsOf(s: Setup): PairSource {
-  const { data } = s;
-  if (data !== null) {
-    return async () => {
-      const text = await readText(data);
-      return text._tag === "Left" ? text : readPairs(text.right);
-    };
-  }
-  return worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) });
+  return s.data === null
+    ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) })
+    : fileSource(s.data);
+}
+
+function fileSource(path: string): PairSource {
+  return async () => {
+    const text = await readText(path);
+    return text._tag === "Left" ? text : readPairs(text.right);
+  };
 }
 
 function annotatorOf(s: Setup): AnnotatorOptions {
@@ -69,7 +75,7 @@ function annotatorOf(s: Setup): AnnotatorOptions {
 }
 
 /** The choice of `--overflow` as the library has it: none is the default. */
-export function overflowOf({ overflow }: Setup): { readonly overflow?: Overflow } {
+export function overflowOf({ overflow }: Pick<Setup, "overflow">): { readonly overflow?: Overflow } {
   return overflow === "refuse" ? {} : { overflow };
 }
 
@@ -106,20 +112,30 @@ export function warmStart(s: Setup): Stage<VocabularyState & RowState, Pick<Poli
   ]);
 }
 
-/** What the policies are judged by where a truth is known, and null where none is. */
-export interface Judged {
-  readonly replies: ReplyEvaluation | null;
-  /** The accuracy that nobody can beat on the held-out labels. */
-  readonly bayes: number | null;
+/** What to learn to say: the world's training text, or the chosen replies of the user's pairs. */
+export function demonstrations(
+  s: Pick<Setup, "data" | "heldOut" | "context" | "overflow"> & { readonly passages: number },
+): Stage<object, VocabularyState & DemonstrationState> {
+  const { data } = s;
+  if (data === null) return once("demonstrations", () => worldDemonstrations(s.passages));
+  return pipeline("demonstrations", [
+    loadPairs(fileSource(data), s),
+    fitTokenizer({ ...SMALL, contextLength: s.context }),
+    tokenize(overflowOf(s)),
+    demonstrateChosen(),
+  ]);
 }
 
-/** Judges the replies of both policies by the world's gold reward, and the labels by its annotator. */
-export function judge(s: Setup): Stage<PolicyState & RefState & PairState, Judged> {
-  if (s.data !== null) {
-    return once("judge", () => ({ replies: null, bayes: null }), { needs: [], adds: ["replies", "bayes"] });
-  }
-  return pipeline("judge", [
-    once("judgeLabels", ({ heldOutPairs }: PairState) => ({ bayes: worldBayes(heldOutPairs, annotatorOf(s)) })),
-    evaluateReplies(worldQuestions({ world: s.world, prompts: s.prompts })),
-  ]);
+/** Judges the replies of both policies by the world's gold reward; null where no truth is known. */
+export function judgeReplies(
+  s: Pick<Setup, "data" | "world" | "prompts">,
+): Stage<PolicyState & RefState, { readonly replies: ReplyEvaluation | null }> {
+  return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }));
+}
+
+/** The accuracy that nobody can beat on the held-out labels; null where the annotator is not known. */
+export function judgeLabels(s: Setup): Stage<PairState, { readonly bayes: number | null }> {
+  return once("judgeLabels", ({ heldOutPairs }: PairState) => ({
+    bayes: s.data === null ? worldBayes(heldOutPairs, annotatorOf(s)) : null,
+  }));
 }

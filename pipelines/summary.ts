@@ -1,17 +1,18 @@
 /** What a run is worth, as one JSON document and as the table at its end. */
 import {
   bar,
-  shorten,
   countOf,
   type Estimate,
   fixed,
   interval,
+  type LikelihoodEvaluation,
   type LoadedState,
   type PairEvaluation,
   percent,
   type ReplyEvaluation,
   reportText,
   type Share,
+  shorten,
   table,
 } from "../mod.ts";
 import type { Summary } from "./main.ts";
@@ -61,6 +62,36 @@ function document(state: Aligned): Readonly<Record<string, unknown>> {
     samples: replies && replies.replies.slice(0, SAMPLES).map(({ prompt, before, after }) => (
       { prompt, before: before.text, after: after.text }
     )),
+  };
+}
+
+/** The state at the end of `sft`. */
+export interface Tuned {
+  readonly demonstrations: readonly unknown[];
+  readonly heldOutDemonstrations: readonly unknown[];
+  readonly likelihood: LikelihoodEvaluation;
+  readonly replies: ReplyEvaluation | null;
+}
+
+/** The end of supervised fine-tuning. */
+export function sftSummary({ demonstrations, heldOutDemonstrations, likelihood, replies }: Tuned): Summary {
+  const { before, after } = likelihood;
+  const nats = (of: Estimate): string => `${interval(of)} nats`;
+  const parts = [
+    ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
+    table(["figure", "value, with 95 % interval"], [
+      ["texts", `${demonstrations.length}, and ${heldOutDemonstrations.length} held out`],
+      ["held-out loss a token, before", nats(before)],
+      ["held-out loss a token, after", nats(after)],
+    ]),
+  ];
+  return {
+    json: {
+      data: { texts: demonstrations.length, heldOut: heldOutDemonstrations.length },
+      nll: likelihood,
+      gold: replies && goldOf(replies),
+    },
+    table: parts.join("\n\n"),
   };
 }
 

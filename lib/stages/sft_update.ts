@@ -7,19 +7,29 @@ import { type Example, pack } from "../tensor/ragged.ts";
 import type { PolicyState, RowState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
-/** Texts as tokens: what to learn is every completion. */
+/** A text as tokens: what to learn is its completion. */
+export interface Demonstration {
+  readonly id: string;
+  readonly example: Example;
+}
+
+/** Texts to learn, and to judge by. */
 export interface DemonstrationState {
-  readonly demonstrations: readonly { readonly id: string; readonly example: Example }[];
+  readonly demonstrations: readonly Demonstration[];
+  readonly heldOutDemonstrations: readonly Demonstration[];
 }
 
-/** The chosen completions of the training pairs, as demonstrations. */
+/** The chosen completions of pairs, as demonstrations. */
 export function demonstrateChosen(): Stage<RowState, DemonstrationState> {
-  return once("demonstrateChosen", ({ rows }: RowState) => ({
-    demonstrations: rows.map(({ id, prompt, chosen }) => ({ id, example: { prompt, completions: [chosen] } })),
-  }), { needs: ["rows"], adds: ["demonstrations"] });
+  const demonstrated = (rows: RowState["rows"]): readonly Demonstration[] =>
+    rows.map(({ id, prompt, chosen }) => ({ id, example: { prompt, completions: [chosen] } }));
+  return once("demonstrateChosen", ({ rows, heldOutRows }: RowState) => ({
+    demonstrations: demonstrated(rows),
+    heldOutDemonstrations: demonstrated(heldOutRows),
+  }), { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
 }
 
-type Needs = PolicyState & DemonstrationState;
+type Needs = PolicyState & Pick<DemonstrationState, "demonstrations">;
 
 /** Trains the policy by `sftLoss` on demonstrations. */
 export function sftUpdate(options: SftOptions & UpdateOptions): Stage<Needs, { readonly policy: DecoderParams }> {
@@ -27,7 +37,7 @@ export function sftUpdate(options: SftOptions & UpdateOptions): Stage<Needs, { r
     params: ({ policy }: Needs) => policy,
     rows: ({ demonstrations }) => demonstrations,
     loss: ({ config, demonstrations }) => (policy, numbers) => {
-      const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Needs["demonstrations"][number]).example));
+      const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Demonstration).example));
       return sftLoss(tokenLogps(policy, config, batch), batch.offsets, options);
     },
   }, { ...options, adds: "policy" });

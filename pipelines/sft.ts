@@ -1,0 +1,27 @@
+/** Supervised fine-tuning, the warm start alone: `deno run pipelines/sft.ts`. */
+import { count, define, evaluateLikelihood, freezeRef, initPolicy, number, pipeline, sftUpdate } from "../mod.ts";
+import { main } from "./main.ts";
+import { demonstrations, judgeReplies, SETUP } from "./setup.ts";
+import { sftSummary } from "./summary.ts";
+
+const { data, overflow, heldOut, context, world, prompts } = SETUP;
+
+export const settings = define({
+  lr: number(2e-3, { above: 0, help: "peak learning rate" }),
+  epochs: number(1, { above: 0, help: "passes over the text" }),
+  batchSize: count(32, { atLeast: 1, help: "texts of one optimizer step" }),
+  passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 150000" }),
+  ...{ data, overflow, heldOut, context, world, prompts },
+});
+
+export const sft = (s: typeof settings.values) =>
+  pipeline("sft", [
+    demonstrations(s),
+    initPolicy(),
+    freezeRef(),
+    sftUpdate({ lr: s.lr, schedule: "cosine", beta2: 0.99, epochs: s.epochs, batchSize: s.batchSize }),
+    evaluateLikelihood(),
+    judgeReplies(s),
+  ]);
+
+if (import.meta.main) await main(sft, settings, sftSummary);
