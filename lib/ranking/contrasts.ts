@@ -40,6 +40,9 @@ export function abilityCovariance(fit: StrengthFit, covariance: Covariance): Abi
   return { matrix, size };
 }
 
+/** Strengths as the functions here need them; every fit has these fields. */
+export type Strengths = Pick<StrengthFit, "logAbility" | "islands">;
+
 /** A difference of log-abilities with its standard error and two-sided p-value. */
 export interface Contrast {
   readonly estimate: number;
@@ -50,7 +53,7 @@ export interface Contrast {
 }
 
 /** λ_i − λ_j with its standard error. */
-export function contrast(fit: StrengthFit, covariance: AbilityCovariance, [i, j]: readonly [number, number]): Contrast {
+export function contrast(fit: Strengths, covariance: AbilityCovariance, [i, j]: readonly [number, number]): Contrast {
   const estimate = fit.logAbility[i]! - fit.logAbility[j]!;
   const se = Math.sqrt(contrastVariance(covariance, i, j));
   const comparable = fit.islands.label[i] === fit.islands.label[j];
@@ -80,7 +83,7 @@ export interface RankIntervals {
  * @see Holm 1979; Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"
  */
 export function rankIntervals(
-  fit: StrengthFit,
+  fit: Strengths,
   covariance: AbilityCovariance,
   { level = 0.95, adjust = "holm" }: { readonly level?: number; readonly adjust?: Adjustment } = {},
 ): RankIntervals {
@@ -106,7 +109,7 @@ export function rankIntervals(
 
 /** The |z| beyond which a contrast counts as sure. */
 function contrastLimit(
-  fit: StrengthFit,
+  fit: Strengths,
   covariance: AbilityCovariance,
   { level, adjust }: { readonly level: number; readonly adjust: Adjustment },
 ): number {

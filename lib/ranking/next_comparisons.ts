@@ -1,8 +1,7 @@
 /** Which pairs to compare next, so that the ranking becomes sure soonest. */
 
-import { type AbilityCovariance } from "./contrasts.ts";
+import type { AbilityCovariance, Strengths } from "./contrasts.ts";
 import { contrastVariance, product } from "./covariance.ts";
-import { type StrengthFit } from "./fit_strengths.ts";
 
 /** A pair worth comparing. */
 export interface NextComparison {
@@ -24,7 +23,7 @@ export interface NextComparison {
  * @see Chernoff 1959, "Sequential design of experiments"; Chen, Bennett, Collins-Thompson & Horvitz 2013
  */
 export function nextComparisons(
-  fit: StrengthFit,
+  fit: Strengths,
   covariance: AbilityCovariance,
   count = 10,
 ): readonly NextComparison[] {
@@ -56,7 +55,7 @@ export function nextComparisons(
 }
 
 /** The Laplacian M with weight φ(d / s) / v between every two comparable items. */
-function undecidedness(fit: StrengthFit, covariance: AbilityCovariance): Float64Array {
+function undecidedness(fit: Strengths, covariance: AbilityCovariance): Float64Array {
   const n = covariance.size, m = new Float64Array(n * n);
   for (let a = 0; a < n; a++) {
     for (let b = 0; b < a; b++) {

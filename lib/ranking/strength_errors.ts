@@ -3,7 +3,9 @@
 import { fold, type Key, uniform } from "../tensor/random.ts";
 import type { StrengthFit } from "./fit_strengths.ts";
 import { informationOfFit, standardErrors, strengthCovariance } from "./covariance.ts";
+import { dot } from "./conjugate_gradients.ts";
 import { centre } from "./design.ts";
+import { differenceDirection } from "./profile.ts";
 import { DENSE_LIMIT, type Information, informationSolver } from "./information.ts";
 
 /** Standard errors and how far to trust them. */
@@ -20,8 +22,8 @@ export interface StrengthErrors {
  * Standard errors of all log-abilities (Fisher, sum-zero coding) for any number of items.
  *
  * Up to 1,024 parameters from the dense inverse. Beyond, the diagonal of H⁺ is split into the known diagonal of
- * M = P (D⁻¹ + D⁻¹ A D⁻¹) P, the first terms of the Neumann series of the Laplacian D − A seen in sum-zero coding P, and
- * that of H⁺ − M, estimated without bias by random signs: E[u ∘ (H⁺ − M) u]. Items met by many others leave it almost
+ * M = P (D⁻¹ + D⁻¹ A D⁻¹ + D⁻¹ A D⁻¹ A D⁻¹) P, the first terms of the Neumann series of the Laplacian D − A seen in
+ * sum-zero coding P, and that of H⁺ − M, estimated without bias by random signs: E[u ∘ (H⁺ − M) u]. Items met by many others leave it almost
  * nothing to estimate.
  *
  * @param key draws the signs
@@ -56,15 +58,27 @@ export function strengthErrors(
   return probed(information, mean, square, probes);
 }
 
+/**
+ * The standard error (Fisher) of λ_i − λ_j, or of λ_i in sum-zero coding without j, for any number of items: one sparse
+ * solve, exact.
+ */
+export function differenceError(fit: StrengthFit, i: number, j?: number): number {
+  const direction = differenceDirection(fit, i, j);
+  const solve = informationSolver(informationOfFit(fit), 1e-12);
+  if (solve === undefined) throw new RangeError("Cannot compute differenceError as the information is singular");
+  return Math.sqrt(dot(direction, solve(direction)));
+}
+
 /** P u: centred on each island, unless a ridge fixes the level. */
 function level({ design: { ridge, islands } }: Information, u: Float64Array): Float64Array {
   return ridge > 0 ? u : centre(u, islands);
 }
 
-/** The diagonal of P (D⁻¹ + D⁻¹ A D⁻¹) P. */
+/** The diagonal of M. */
 function knownDiagonal(information: Information): Float64Array {
   const { design: { ridge, islands: { count, label } }, diagonal } = information;
-  const plain = diagonal.map((d) => 1 / d); // A has no diagonal
+  const squares = squaredNeighbours(information);
+  const plain = diagonal.map((d, i) => (1 + squares[i]! / d) / d); // A itself has no diagonal
   if (ridge > 0) return plain;
   const rowSum = neumann(information, new Float64Array(diagonal.length).fill(1));
   const members = new Float64Array(count), total = new Float64Array(count);
@@ -78,16 +92,49 @@ function knownDiagonal(information: Information): Float64Array {
   });
 }
 
-/** (D⁻¹ + D⁻¹ A D⁻¹) u. */
-function neumann({ design: { data, abilities }, weight, diagonal }: Information, u: Float64Array): Float64Array {
-  const out = u.slice();
+/** Σ_j a_ij² / d_j for each i, where a_ij adds up all rows of the pair. */
+function squaredNeighbours({ design: { data: { first, second } }, weight, diagonal }: Information): Float64Array {
+  const n = diagonal.length, start = new Int32Array(n + 1), rows = new Int32Array(2 * weight.length);
   for (let r = 0; r < weight.length; r++) {
-    const i = data.first[r]!, j = data.second[r]!;
-    out[i]! += weight[r]! * u[j]! / diagonal[j]!;
-    out[j]! += weight[r]! * u[i]! / diagonal[i]!;
+    start[first[r]! + 1]!++;
+    start[second[r]! + 1]!++;
   }
-  for (let i = 0; i < abilities; i++) out[i]! /= diagonal[i]!;
-  return out;
+  for (let i = 0; i < n; i++) start[i + 1]! += start[i]!;
+  const next = start.slice(0, n);
+  for (let r = 0; r < weight.length; r++) {
+    rows[next[first[r]!]!++] = r;
+    rows[next[second[r]!]!++] = r;
+  }
+  const sums = new Float64Array(n), met = new Float64Array(n);
+  for (let i = 0; i < n; i++) {
+    const mine = rows.subarray(start[i]!, start[i + 1]!);
+    const other = (r: number): number => first[r]! === i ? second[r]! : first[r]!;
+    for (const r of mine) met[other(r)]! += weight[r]!;
+    for (const r of mine) {
+      const j = other(r);
+      sums[i]! += met[j]! * met[j]! / diagonal[j]!;
+      met[j] = 0; // so that a pair of several rows counts once
+    }
+  }
+  return sums;
+}
+
+/** (D⁻¹ + D⁻¹ A D⁻¹ + D⁻¹ A D⁻¹ A D⁻¹) u, from the inside out. */
+function neumann(
+  { design: { data: { first, second } }, weight, diagonal }: Information,
+  u: Float64Array,
+): Float64Array {
+  let y = u.map((x, i) => x / diagonal[i]!);
+  for (let term = 0; term < 2; term++) {
+    const next = u.slice();
+    for (let r = 0; r < weight.length; r++) {
+      const i = first[r]!, j = second[r]!;
+      next[i]! += weight[r]! * y[j]!;
+      next[j]! += weight[r]! * y[i]!;
+    }
+    y = next.map((x, i) => x / diagonal[i]!);
+  }
+  return y;
 }
 
 function probed(information: Information, mean: Float64Array, square: Float64Array, probes: number): StrengthErrors {
