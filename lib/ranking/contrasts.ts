@@ -78,7 +78,7 @@ export interface RankIntervals {
  * Rank intervals from all pairwise contrasts: an item's best rank is one more than the number of items surely better,
  * its worst is the number of items not surely worse.
  *
- * With `holm` (default) all intervals and the set of best items hold together with probability `level`.
+ * Ranks count within an island of compared items. With `holm` (default) all intervals and the set of best items hold together with probability `level`.
  *
  * @see Holm 1979; Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"
  */
@@ -91,9 +91,10 @@ export function rankIntervals(
   const limit = contrastLimit(fit, covariance, { level, adjust });
   const rank = new Int32Array(n), rankLow = new Int32Array(n), rankHigh = new Int32Array(n);
   for (let i = 0; i < n; i++) {
-    let better = 0, surelyBetter = 0, surelyWorse = 0;
+    let better = 0, surelyBetter = 0, surelyWorse = 0, comparable = 1;
     for (let j = 0; j < n; j++) {
       if (i === j || fit.islands.label[i] !== fit.islands.label[j]) continue;
+      comparable++;
       const lead = logAbility[j]! - logAbility[i]!, bound = limit * Math.sqrt(contrastVariance(covariance, i, j));
       if (lead > 0) better++;
       if (lead > bound) surelyBetter++;
@@ -101,7 +102,7 @@ export function rankIntervals(
     }
     rank[i] = better + 1;
     rankLow[i] = surelyBetter + 1;
-    rankHigh[i] = n - surelyWorse;
+    rankHigh[i] = comparable - surelyWorse;
   }
   const best = [...rank.keys()].filter((i) => rankLow[i] === 1).sort((a, b) => logAbility[b]! - logAbility[a]!);
   return { rank, rankLow, rankHigh, best };
