@@ -10,7 +10,7 @@ export const settings = define({
   lr: number(2e-3, { above: 0, help: "peak learning rate" }),
   epochs: number(1, { above: 0, help: "passes over the text" }),
   batchSize: count(32, { atLeast: 1, help: "texts of one optimizer step" }),
-  passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 150000" }),
+  passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 200000" }),
   ...{ data, overflow, heldOut, context, world, prompts },
 });
 
