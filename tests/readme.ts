@@ -60,39 +60,7 @@ export function evidenceIn(markdown: string): readonly { readonly name: string; 
   return Array.from(found, (match) => ({ name: match[1] as string, text: match[2] as string }));
 }
 
-/** A figure as it is printed. */
-interface Figure {
-  readonly shown: string;
-  readonly value: number;
-  readonly decimals: number;
-  readonly percent: boolean;
-}
-
-/** Figures of a text, those of code and link targets left out. */
-export function figuresIn(text: string): readonly Figure[] {
-  const prose = text.replace(/`[^`]*`|\]\([^)]*\)/g, " ");
-  return Array.from(
-    prose.matchAll(/(?<![\w.])([−-]?)(\d{1,3}(?:,\d{3})+|\d+)(\.\d+)?(\s?%)?/g),
-    ([shown, sign, whole, fraction = "", percent]) => ({
-      shown: shown.trim(),
-      value: Number(`${sign === "" ? "" : "-"}${whole?.replaceAll(",", "")}${fraction}`),
-      decimals: Math.max(0, fraction.length - 1),
-      percent: percent !== undefined,
-    }),
-  );
-}
-
-/** All numbers of a JSON document. */
-function numbersIn(json: unknown): readonly number[] {
-  if (typeof json === "number") return [json];
-  return typeof json === "object" && json !== null ? Object.values(json).flatMap(numbersIn) : [];
-}
-
-/** Figures of a text that no number of the evidence rounds to. Whole ones that are no per cent must stand there exactly. */
-export function unheld(text: string, evidence: unknown): readonly string[] {
-  const numbers = numbersIn(evidence);
-  return figuresIn(text).filter(({ value, decimals, percent }) => {
-    const room = decimals === 0 && !percent ? 0 : 0.5 * 10 ** -decimals + 1e-9;
-    return !numbers.some((x) => Math.abs((percent ? 100 * x : x) - value) <= room);
-  }).map(({ shown }) => shown);
+/** Markdown without what a formatter may change: spaces, line breaks, rules of tables. */
+export function words(markdown: string): string {
+  return markdown.replace(/\s+/g, " ").replace(/\| ?-[-| ]*\|/g, "|-|").trim();
 }
