@@ -78,6 +78,7 @@ Deno.test("the plan refuses an arrow between algorithms, upwards, out of the lib
     ["fixtures/world/gold.ts", "../../pipelines/sft.ts"],
     ["lib/data/pair.ts", "@std/cli"],
     ["lib/data/pair.ts", "npm:lodash"],
+    ["lib/data/pair.ts", "node:worker_threads"],
     ["fixtures/world/gold.ts", "@fp-ts/core/Either"],
   ] as const;
   for (const [path, to] of wrong) {
@@ -102,6 +103,7 @@ Deno.test("the plan allows the arrows of the design, an example in a comment, an
     ["lib/stages/dpo_update.ts", "../losses/dpo.ts"],
     ["lib/kernels/reference.ts", "../result.ts"],
     ["lib/data/load.ts", "@fp-ts/core/Either"],
+    ["lib/kernels/wasm/team.ts", "node:worker_threads"],
     ["pipelines/dpo.ts", "../mod.ts"],
     ["pipelines/main.ts", "@std/cli"],
     ["fixtures/world/gold.ts", "../../mod.ts"],
