@@ -6,10 +6,12 @@ export interface Cholesky {
   readonly factor: Float64Array;
 }
 
+const SINGULAR = 1e-13; // a pivot this small a part of its diagonal entry is what cancellation left
+
 /**
  * Factors a symmetric positive definite matrix, row-major `[size, size]`, of which the lower half is read.
  *
- * @returns nothing if a pivot is not positive
+ * @returns nothing if the matrix is not positive definite, or so nearly singular that its solutions would be rounding
  */
 export function cholesky(matrix: Float64Array, size: number): Cholesky | undefined {
   const factor = matrix.slice();
@@ -23,7 +25,7 @@ export function cholesky(matrix: Float64Array, size: number): Cholesky | undefin
     }
     let pivot = factor[row + i]!;
     for (let k = 0; k < i; k++) pivot -= factor[row + k]! * factor[row + k]!;
-    if (!(pivot > 0)) return undefined;
+    if (!(pivot > SINGULAR * factor[row + i]!)) return undefined;
     factor[row + i] = Math.sqrt(pivot);
   }
   return { size, factor };

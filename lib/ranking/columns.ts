@@ -57,21 +57,24 @@ export function headerFault(columns: readonly string[], layout: Layout): string 
 
 const FIRST = new Set(["a", "model_a", "item_a", "left", "first"]);
 const SECOND = new Set(["b", "model_b", "item_b", "right", "second"]);
-const TIE = new Set(["tie", "draw", "equal", "both_good", "tie (bothgood)"]);
-const BOTH_BAD = new Set(["both_bad", "bothbad", "tie (bothbad)", "both bad", "neither"]);
+const TIE = ["tie", "draw", "equal", "both_good", "tie (bothgood)"];
+const BOTH_BAD = ["both_bad", "bothbad", "tie (bothbad)", "both bad", "neither"];
 
 /** What a word says about a row's two sides. */
 export type Verdict = "first" | "second" | "tie" | "both bad";
+
+const VERDICTS = new Map<string, Verdict>([
+  ...[...FIRST].map((word) => [word, "first"] as const),
+  ...[...SECOND].map((word) => [word, "second"] as const),
+  ...TIE.map((word) => [word, "tie"] as const),
+  ...BOTH_BAD.map((word) => [word, "both bad"] as const),
+]);
 
 /** Who won: a side, one of the two names, a tie; nothing if the word means none of these. */
 export function verdictOf(word: string, a: string, b: string): Verdict | undefined {
   if (word === a) return "first"; // an item may be called "b"
   if (word === b) return "second";
-  const plain = word.toLowerCase();
-  if (FIRST.has(plain)) return "first";
-  if (SECOND.has(plain)) return "second";
-  if (TIE.has(plain)) return "tie";
-  return BOTH_BAD.has(plain) ? "both bad" : undefined;
+  return VERDICTS.get(word) ?? VERDICTS.get(word.toLowerCase());
 }
 
 /** Who was at home or shown first: 1 the first-listed, −1 the second, 0 nobody; nothing if unknown. */

@@ -144,7 +144,8 @@ function sparseSolver(information: Information, tolerance: number): InformationS
   }
   const schur = corner.map((s, at) => s - dot(columns[Math.floor(at / k)]!, responses[at % k]!));
   const factor = cholesky(schur, k);
-  if (factor === undefined) return undefined;
+  const lost = columns.some((_, m) => schur[m * k + m]! <= 1e-11 * corner[m * k + m]!); // a column the abilities explain
+  if (factor === undefined || lost) return undefined;
   return (rhs) => {
     const x = new Float64Array(rhs.length);
     const level = ungauged(design, rhs); // a right-hand side with a part along a shift has no exact solution

@@ -20,6 +20,7 @@ export { type FitOptions, fitStrengths, type NoMaximum, parameterNames, type Str
 export * from "./likelihood_ratio.ts";
 export * from "./misfit.ts";
 export * from "./next_comparisons.ts";
+export { type NewtonOptions } from "./newton.ts";
 export { type TieModel } from "./outcome_model.ts";
 export * from "./plackett_luce.ts";
 export * from "./probabilities.ts";

@@ -26,7 +26,7 @@ export interface NewtonOptions {
 }
 
 const LARGEST_MOVE = 5; // in η: beyond, the curvature at the step's start says nothing about its end
-const SMALL_STEP = 1e-7; // Newton doubles the digits: after a step of 1e-7 the error is of the order 1e-14
+const SMALL_STEP = 1e-6; // Newton doubles the digits: after a step of 1e-6 the error is of the order 1e-12
 
 /**
  * Climbs to the maximum of the (penalised) log-likelihood from `start`.

@@ -64,7 +64,7 @@ export const halfTie: OutcomeModel = {
     for (let r = 0; r < eta.length; r++) {
       const x = eta[r]!, less = (x >= 0 ? winsSecond[r]! : winsFirst[r]!) + ties[r]! / 2; // wins of the less able
       sum -= less * Math.abs(x) +
-        (winsFirst[r]! + winsSecond[r]! + ties[r]!) * Math.log1p(Math.exp(-Math.abs(x)));
+        (winsFirst[r]! + winsSecond[r]! + ties[r]!) * Math.log(1 + Math.exp(-Math.abs(x))); // to be added up: absolute precision suffices
     }
     return sum;
   },

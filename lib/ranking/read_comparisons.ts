@@ -4,7 +4,7 @@ import { type Failure, inputFailure, type Result, right } from "../result.ts";
 import { headerFault, type Layout, layoutOf, orderOf, verdictOf } from "./columns.ts";
 import type { Comparisons } from "./comparisons.ts";
 import type { Rankings } from "./plackett_luce.ts";
-import { type Row, rowReader, type TextReader } from "./rows.ts";
+import { type Row, rowReader } from "./rows.ts";
 import { tally } from "./tally.ts";
 
 /** How to read. */
@@ -31,7 +31,8 @@ export interface ReadComparisons {
 
 /** A reader that takes the text piece by piece, so that a long file need not be in memory. */
 export interface ComparisonReader {
-  readonly push: TextReader["push"];
+  readonly push: (piece: string) => void;
+  /** What was read, or what is wrong with it; once, after the last piece. */
   readonly end: () => Result<Failure, ReadComparisons>;
 }
 
@@ -133,7 +134,12 @@ function sides(columns: readonly string[], name: string): readonly number[] | un
   return pair.every((k) => k >= 0) ? pair : undefined;
 }
 
-const textOf = (value: unknown): string => value === null || value === undefined ? "" : String(value).trim();
+function textOf(value: unknown): string {
+  if (typeof value !== "string") return value === null || value === undefined ? "" : String(value).trim();
+  const inner = value.charCodeAt(0) > 32 && value.charCodeAt(value.length - 1) > 32; // most have nothing to trim
+  return inner ? value : value.trim();
+}
+
 const quote = (value: unknown): string => `"${textOf(value).slice(0, 60)}"`;
 
 function nameFault(name: string, part: string): string | undefined {
@@ -163,20 +169,15 @@ function takeComparisons(columns: readonly string[], layout: Layout, options: Re
     if (order === undefined) return `order must be a, b or empty: current value is ${quote(values[layout.order!])}`;
     const counts = layout.winsA === undefined ? single(values, layout, a, b) : counted(values, layout);
     if (typeof counts === "string") return counts;
-    const x = covariatesAt.map((at) => at.map((k) => Number(textOf(values[k]) || NaN)).reduce((p, q) => p - q));
-    const unknown = x.findIndex((v) => !Number.isFinite(v));
+    const x = covariatesAt.length === 0
+      ? undefined
+      : covariatesAt.map((at) => at.map((k) => Number(textOf(values[k]) || NaN)).reduce((p, q) => p - q));
+    const unknown = x === undefined ? -1 : x.findIndex((v) => !Number.isFinite(v));
     if (unknown >= 0) return `${covariates[unknown]} must be a number: fill it in, or remove the line`;
     const name = clusterAt < 0 ? undefined : textOf(values[clusterAt]);
     if (name === "") return `${cluster} must not be empty as errors are clustered by it`;
     if (counts.bothBad) bothBad++;
-    sum.add({
-      a,
-      b,
-      ...counts,
-      order,
-      ...(name !== undefined && { cluster: name }),
-      ...(x.length && { covariates: x }),
-    });
+    sum.add({ a, b, winsA: counts.winsA, winsB: counts.winsB, ties: counts.ties, order, cluster: name, covariates: x });
     return undefined;
   };
   return {

@@ -11,9 +11,9 @@ export interface Entry {
   readonly ties: number;
   readonly order: number;
   /** Name of the cluster, if errors are to be clustered. */
-  readonly cluster?: string;
+  readonly cluster: string | undefined;
   /** Covariates, first-listed minus second; entries that carry them are kept apart. */
-  readonly covariates?: readonly number[];
+  readonly covariates: readonly number[] | undefined;
 }
 
 /** A sum under way. */
@@ -29,11 +29,10 @@ export function tally(): Tally {
   const items = new Map<string, number>(), clusters = new Map<string, number>();
   const first: number[] = [], second: number[] = [], order: number[] = [], cluster: number[] = [];
   const winsFirst: number[] = [], winsSecond: number[] = [], ties: number[] = [], covariates: number[] = [];
-  const groups: Map<number, number>[] = []; // by cluster and order: pair to row
-  const PAIR = 2 ** 24;
+  const groups: Map<number, number>[][] = []; // by cluster and order, then first item: second item to row
   const slotOf = (i: number, j: number, z: number, c: number, apart: boolean): number => {
-    const group = groups[3 * c + z + 1] ??= new Map();
-    const known = apart ? undefined : group.get(i * PAIR + j);
+    const group = (groups[3 * c + z + 1] ??= [])[i] ??= new Map();
+    const known = apart ? undefined : group.get(j);
     if (known !== undefined) return known;
     const slot = first.push(i) - 1;
     second.push(j);
@@ -42,7 +41,7 @@ export function tally(): Tally {
     winsFirst.push(0);
     winsSecond.push(0);
     ties.push(0);
-    if (!apart) group.set(i * PAIR + j, slot);
+    if (!apart) group.set(j, slot);
     return slot;
   };
   return {

@@ -7,7 +7,8 @@ import { existence } from "../../lib/ranking/existence.ts";
 import { workspace } from "../../lib/ranking/likelihood.ts";
 import { maximise, roughStart } from "../../lib/ranking/newton.ts";
 import type { TieModel } from "../../lib/ranking/outcome_model.ts";
-import { farthest, fit, published, refusal } from "./reference.ts";
+import { key } from "../../lib/tensor/random.ts";
+import { drawnStrengths, farthest, fit, published, refusal, simulated } from "./reference.ts";
 
 const named = (count: number): string[] => Array.from({ length: count }, (_, i) => `item${i}`);
 
@@ -120,4 +121,20 @@ Deno.test("per component, each group is fitted by itself and centred by itself",
   assert(
     farthest(found.logAbility, [Math.log(3) / 2, -Math.log(3) / 2, Math.log(0.4) / 2, -Math.log(0.4) / 2]) < 1e-12,
   );
+});
+
+Deno.test("covariates that copy each other, copy an item, or tell the winner are refused by sentence, few items or many", () => {
+  for (const items of [6, 150]) {
+    const data = simulated(key(1), { strengths: drawnStrengths(key(2), items), perPair: items > 100 ? 2 : 20 });
+    const per = (name: string, values: (r: number) => readonly number[]): string => {
+      const columns = Array.from(data.first, (_, r) => values(r));
+      const names = columns[0]!.map((_, k) => `${name}${k}`);
+      const covariates = { names, values: Float64Array.from(columns.flat()) };
+      return refusal({ ...data, covariates }, { contestCovariates: true });
+    };
+    const zero = (i: number): number => i === 0 ? 1 : 0;
+    assertStringIncludes(per("copy", (r) => [Math.sin(r), 2 * Math.sin(r)]), "may be collinear");
+    assertStringIncludes(per("item", (r) => [zero(data.first[r]!) - zero(data.second[r]!)]), "may be collinear");
+    assertStringIncludes(per("winner", (r) => [data.winsFirst[r]! > 0 ? 1 : -1]), "separated by winner0");
+  }
 });
