@@ -19,7 +19,9 @@ export interface BootstrapOptions {
 
 /** What the rounds gave. A round without a maximum is marked, not averaged: its row holds NaN. */
 export interface Bootstrap {
+  /** Number of resamples drawn. */
   readonly rounds: number;
+  /** Number of parameters per round. */
   readonly parameters: number;
   /** Row-major `[rounds, parameters]`, order of {@link parameterNames}, abilities in sum-zero coding. */
   readonly estimates: Float64Array;
@@ -105,9 +107,13 @@ function clusterDraws({ data }: StrengthFit): (key: Key) => Counts {
 
 /** An interval with how many rounds it rests on. */
 export interface BootstrapInterval {
+  /** The lower quantile. */
   readonly low: number;
+  /** The upper quantile. */
   readonly high: number;
+  /** Standard deviation over the usable rounds. */
   readonly standardError: number;
+  /** Number of rounds with a maximum. */
   readonly usable: number;
 }
 

@@ -7,6 +7,7 @@
 
 /** Named columns of numbers, one row of `names.length` values per item or per comparison row. */
 export interface Covariates {
+  /** Names of the columns. */
   readonly names: readonly string[];
   /** Row-major `[rows, names.length]`; for items `NaN` means missing. */
   readonly values: Float64Array;
@@ -14,12 +15,17 @@ export interface Covariates {
 
 /** Counts of outcomes between two items, one entry of each array per row. */
 export interface Comparisons {
+  /** Names of the items; everything else refers to them by index. */
   readonly items: readonly string[];
-  /** Index into `items` of the first-listed and of the second-listed item. */
+  /** Index into `items` of the first-listed item. */
   readonly first: Int32Array;
+  /** Index into `items` of the second-listed item. */
   readonly second: Int32Array;
+  /** How often the first-listed item won. */
   readonly winsFirst: Float64Array;
+  /** How often the second-listed item won. */
   readonly winsSecond: Float64Array;
+  /** How often neither did. */
   readonly ties: Float64Array;
   /** Who was at home or shown first: +1 the first-listed item, −1 the second-listed, 0 nobody. */
   readonly order: Int8Array;
@@ -31,14 +37,23 @@ export interface Comparisons {
 
 /** What {@link comparisons} accepts: any lists of numbers; ties and order default to zero. */
 export interface ComparisonRows {
+  /** Names of the items. */
   readonly items: readonly string[];
+  /** Index of the first-listed item, one entry per row. */
   readonly first: ArrayLike<number>;
+  /** Index of the second-listed item. */
   readonly second: ArrayLike<number>;
+  /** Wins of the first-listed item. */
   readonly winsFirst: ArrayLike<number>;
+  /** Wins of the second-listed item. */
   readonly winsSecond: ArrayLike<number>;
+  /** Ties; zero if left out. */
   readonly ties?: ArrayLike<number>;
+  /** +1, −1 or 0: who was at home or shown first; zero if left out. */
   readonly order?: ArrayLike<number>;
+  /** Cluster numbers. */
   readonly cluster?: ArrayLike<number>;
+  /** Contest covariates, row-major, first-listed minus second-listed. */
   readonly covariates?: { readonly names: readonly string[]; readonly values: ArrayLike<number> };
 }
 

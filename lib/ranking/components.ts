@@ -2,7 +2,9 @@
 
 /** A labelling of items: `label[i]` in 0 … count − 1. */
 export interface Components {
+  /** Number of components. */
   readonly count: number;
+  /** The component of each item, `[items]`. */
   readonly label: Int32Array;
 }
 

@@ -1,12 +1,15 @@
 /** Differences between items: contrasts, and ranks as intervals. */
 
-import { contrastVariance, type Covariance } from "./covariance.ts";
+import type { Covariance } from "./covariance.ts";
+import { contrastVariance } from "./information.ts";
 import { designOfFit, type StrengthFit } from "./fit_strengths.ts";
 import { normalQuantile, twoSidedTail } from "./distributions.ts";
 
 /** The covariance of log-abilities in sum-zero coding, row-major `[items, items]`, also where covariates stand for them. */
 export interface AbilityCovariance {
+  /** Row-major `[size, size]`. */
   readonly matrix: Float64Array;
+  /** Number of items. */
   readonly size: number;
 }
 
@@ -45,8 +48,11 @@ export type Strengths = Pick<StrengthFit, "logAbility" | "islands">;
 
 /** A difference of log-abilities with its standard error and two-sided p-value. */
 export interface Contrast {
+  /** Difference of log-abilities, natural-log units. */
   readonly estimate: number;
+  /** Its standard error. */
   readonly se: number;
+  /** Two-sided, against no difference. */
   readonly pValue: number;
   /** Whether the two items lie on different islands: then the difference means nothing. */
   readonly comparable: boolean;
@@ -67,8 +73,9 @@ export type Adjustment = "none" | "holm" | "bonferroni";
 export interface RankIntervals {
   /** Rank by point estimate, `[items]`; equal estimates share the better rank. */
   readonly rank: Int32Array;
-  /** The best and the worst rank not ruled out, `[items]`. */
+  /** The best rank not ruled out, `[items]`. */
   readonly rankLow: Int32Array;
+  /** The worst rank not ruled out, `[items]`. */
   readonly rankHigh: Int32Array;
   /** Items that no other item is surely better than, best first. */
   readonly best: readonly number[];

@@ -1,9 +1,8 @@
 /** Covariance of the estimates: Fisher, robust and clustered, and what is read off it. */
 
-import { choleskyInverse } from "./cholesky.ts";
 import { type Design, ORDER_EFFECT } from "./design.ts";
 import { designOfFit, parameterNames, type StrengthFit } from "./fit_strengths.ts";
-import { DENSE_LIMIT, gaugedFactor, type Information, informationOf } from "./information.ts";
+import { contrastVariance, DENSE_LIMIT, type Information, informationOf, pseudoInverse } from "./information.ts";
 import { predict, score, workspace } from "./likelihood.ts";
 import { type RowDerivatives, rowDerivatives } from "./outcome_model.ts";
 
@@ -12,10 +11,13 @@ export type ErrorKind = "fisher" | "robust" | "cluster";
 
 /** A covariance matrix of all parameters in sum-zero coding. */
 export interface Covariance {
+  /** Names of the parameters. */
   readonly names: readonly string[];
   /** Row-major `[size, size]`, order of {@link parameterNames}. */
   readonly matrix: Float64Array;
+  /** Number of parameters. */
   readonly size: number;
+  /** Where the errors come from. */
   readonly kind: ErrorKind;
 }
 
@@ -52,25 +54,6 @@ export function strengthCovariance(fit: StrengthFit, kind: ErrorKind = "fisher")
   if (kind === "fisher") return { names, matrix: inverse, size, kind };
   const scores = kind === "robust" ? comparisonScores(design, fit.theta) : clusterScores(design, fit.theta);
   return { names, matrix: sandwich(inverse, scores, size), size, kind };
-}
-
-/** H⁺ in the sum-zero gauge, row-major. */
-export function pseudoInverse(information: Information): Float64Array {
-  const { design } = information;
-  const size = design.abilities + design.border.length;
-  const { factor, gauge } = gaugedFactor(information);
-  if (factor === undefined) throw new RangeError("Cannot invert the information as it is singular");
-  const inverse = choleskyInverse(factor);
-  if (gauge === Infinity) return inverse;
-  const { label, count } = design.islands;
-  const members = new Float64Array(count);
-  for (const c of label) members[c]!++;
-  for (let i = 0; i < design.abilities; i++) {
-    for (let j = 0; j < design.abilities; j++) {
-      if (label[i] === label[j]) inverse[i * size + j]! -= 1 / (gauge * members[label[i]!]! ** 2);
-    }
-  }
-  return inverse;
 }
 
 /** Sparse score vectors: indices and values, with how often each occurs. */
@@ -165,11 +148,6 @@ export function standardErrors({ matrix, size }: Covariance): Float64Array {
 /** Standard errors of λ_i − λ_reference, `[items]`; 0 for the reference itself. */
 export function referenceErrors({ matrix, size }: Covariance, reference: number, items: number): Float64Array {
   return Float64Array.from({ length: items }, (_, i) => Math.sqrt(contrastVariance({ matrix, size }, i, reference)));
-}
-
-/** Var(λ_i − λ_j). */
-export function contrastVariance({ matrix, size }: Pick<Covariance, "matrix" | "size">, i: number, j: number): number {
-  return Math.max(0, matrix[i * size + i]! + matrix[j * size + j]! - 2 * matrix[i * size + j]!);
 }
 
 /** The standard error of the order effect, if the model has one. */

@@ -6,8 +6,11 @@ import type { Comparisons } from "./comparisons.ts";
 export interface EloOptions {
   /** How far one game moves a rating; 4 by default. */
   readonly k?: number;
+  /** Rating of everyone at the start; 1000 by default. */
   readonly initial?: number;
+  /** Points that make odds of `base` to one; 400 by default. */
   readonly scale?: number;
+  /** 10 by default. */
   readonly base?: number;
 }
 

@@ -23,7 +23,9 @@ export type NoMaximumReason = "islands" | "separated" | "order effect" | "ties" 
 
 /** The graph of a data set and what it means for a fit. */
 export interface Existence {
+  /** Whether a finite, unique maximum exists. */
   readonly exists: boolean;
+  /** Why not. */
   readonly reason?: NoMaximumReason;
   /** Groups whose members beat each other, directly or around a circle; an edge leads from winner to loser. */
   readonly strong: Components;

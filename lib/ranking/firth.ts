@@ -1,8 +1,7 @@
 /** Firth's penalty: strengths that are finite on any data, with the leading bias removed. */
 
-import { contrastVariance, pseudoInverse } from "./covariance.ts";
 import { centre, type Design } from "./design.ts";
-import { DENSE_LIMIT, informationOf, informationSolver } from "./information.ts";
+import { contrastVariance, DENSE_LIMIT, informationOf, informationSolver, pseudoInverse } from "./information.ts";
 import { score, scoreOfRows, type Workspace } from "./likelihood.ts";
 import type { Maximum, NewtonOptions } from "./newton.ts";
 import { halfTie } from "./outcome_model.ts";

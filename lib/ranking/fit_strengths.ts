@@ -20,7 +20,9 @@ import { separation } from "./separation.ts";
 
 /** A maximum-likelihood fit. Everything in it is data; other functions of this room take it whole. */
 export interface StrengthFit {
+  /** The data fitted. */
   readonly data: Comparisons;
+  /** The model as asked for. */
   readonly model: StrengthModel;
   /** Log-abilities in natural-log units, sum zero within each island, `[items]`. */
   readonly logAbility: Float64Array;
@@ -38,6 +40,7 @@ export interface StrengthFit {
   readonly parameters: number;
   /** Islands of items that were compared with each other: strengths are comparable within one only. */
   readonly islands: Components;
+  /** Newton steps taken. */
   readonly iterations: number;
   /** Largest entry of the score at the end, per comparison. */
   readonly scorePerGame: number;
@@ -45,8 +48,11 @@ export interface StrengthFit {
 
 /** Why there is nothing to fit, in one sentence, and the graph behind it. */
 export interface NoMaximum {
+  /** The kind of trouble. */
   readonly reason: NoMaximumReason;
+  /** One sentence that names items and remedies. */
   readonly message: string;
+  /** The graph of wins. */
   readonly existence: Existence;
 }
 

@@ -6,7 +6,7 @@
  * complement for the border.
  */
 
-import { type Cholesky, cholesky, choleskySolve } from "./cholesky.ts";
+import { type Cholesky, cholesky, choleskyInverse, choleskySolve } from "./cholesky.ts";
 import { centre, type Design } from "./design.ts";
 import { conjugateGradients, dot } from "./conjugate_gradients.ts";
 import type { RowDerivatives } from "./outcome_model.ts";
@@ -22,6 +22,12 @@ export interface Information {
   readonly columns: readonly Float64Array[];
   /** Row-major `[border, border]`. */
   readonly corner: Float64Array;
+}
+
+/** A square matrix, row-major `[size, size]`. */
+export interface SquareMatrix {
+  readonly matrix: Float64Array;
+  readonly size: number;
 }
 
 /** Solves information · x = rhs, in the sum-zero gauge on each island where nothing else fixes the level. */
@@ -107,6 +113,30 @@ export function gaugedFactor(information: Information): { factor: Cholesky | und
     for (let j = 0; j < design.abilities; j++) if (label[i] === label[j]) matrix[i * size + j]! += gauge;
   }
   return { factor: cholesky(matrix, size), gauge };
+}
+
+/** H⁺ in the sum-zero gauge, row-major. */
+export function pseudoInverse(information: Information): Float64Array {
+  const { design } = information;
+  const size = design.abilities + design.border.length;
+  const { factor, gauge } = gaugedFactor(information);
+  if (factor === undefined) throw new RangeError("Cannot invert the information as it is singular");
+  const inverse = choleskyInverse(factor);
+  if (gauge === Infinity) return inverse;
+  const { label, count } = design.islands;
+  const members = new Float64Array(count);
+  for (const c of label) members[c]!++;
+  for (let i = 0; i < design.abilities; i++) {
+    for (let j = 0; j < design.abilities; j++) {
+      if (label[i] === label[j]) inverse[i * size + j]! -= 1 / (gauge * members[label[i]!]! ** 2);
+    }
+  }
+  return inverse;
+}
+
+/** Var(λ_i − λ_j) from a covariance. */
+export function contrastVariance({ matrix, size }: SquareMatrix, i: number, j: number): number {
+  return Math.max(0, matrix[i * size + i]! + matrix[j * size + j]! - 2 * matrix[i * size + j]!);
 }
 
 /**

@@ -7,8 +7,11 @@ import { predict, workspace } from "./likelihood.ts";
 
 /** A chi-squared test. */
 export interface ChiSquareTest {
+  /** The statistic. */
   readonly statistic: number;
+  /** Degrees of freedom. */
   readonly df: number;
+  /** Chance of a statistic at least as large. */
   readonly pValue: number;
 }
 

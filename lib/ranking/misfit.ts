@@ -6,10 +6,13 @@ import { twoSidedTail } from "./distributions.ts";
 
 /** A pair whose results differ from what the fit expects. */
 export interface PairMisfit {
+  /** Indices of the two items. */
   readonly items: readonly [number, number];
-  /** Points of the first item (a tie half a point) seen and expected, of `games`. */
+  /** Points of the first item seen, a tie half a point. */
   readonly observed: number;
+  /** Points of the first item that the fit expects. */
   readonly expected: number;
+  /** Number of comparisons. */
   readonly games: number;
   /** (observed − expected) / standard deviation under the fit. */
   readonly z: number;
@@ -21,7 +24,9 @@ export interface TripleMisfit {
   readonly items: readonly [number, number, number];
   /** Sum of the observed log-odds around the circle: 0 if one strength per item explains them. */
   readonly curl: number;
+  /** Curl over its standard error. */
   readonly z: number;
+  /** Two-sided, of this triple alone. */
   readonly pValue: number;
 }
 

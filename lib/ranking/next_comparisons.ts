@@ -1,10 +1,12 @@
 /** Which pairs to compare next, so that the ranking becomes sure soonest. */
 
 import type { AbilityCovariance, Strengths } from "./contrasts.ts";
-import { contrastVariance, product } from "./covariance.ts";
+import { product } from "./covariance.ts";
+import { contrastVariance } from "./information.ts";
 
 /** A pair worth comparing. */
 export interface NextComparison {
+  /** Indices of the two items. */
   readonly items: readonly [number, number];
   /** Expected outcome for the first item. */
   readonly winProbability: number;

@@ -8,6 +8,7 @@ import { DENSE_LIMIT } from "./information.ts";
 
 /** Rankings of items, best first. */
 export interface Rankings {
+  /** Names of the items. */
   readonly items: readonly string[];
   /**
    * Each ranking as groups of item indices, best group first. A group of several is a tie; the last group of several is
@@ -20,15 +21,19 @@ export interface Rankings {
 
 /** A Plackett–Luce fit. */
 export interface PlackettLuceFit {
+  /** Names of the items. */
   readonly items: readonly string[];
   /** Log-worths, sum zero, natural-log units, `[items]`. */
   readonly logAbility: Float64Array;
   /** Σ log of the chance of each choice. */
   readonly logLikelihood: number;
+  /** Number of free parameters. */
   readonly parameters: number;
+  /** Newton steps taken. */
   readonly iterations: number;
   /** Largest entry of the score per choice. */
   readonly scorePerChoice: number;
+  /** The data fitted. */
   readonly rankings: Rankings;
 }
 
@@ -36,7 +41,9 @@ const LARGEST_MOVE = 5; // one Newton step may change the log-odds by this much
 
 /** Why rankings have no finite, unique maximum. */
 export interface NoRankingMaximum {
+  /** Groups of items placed both above and below each other. */
   readonly strong: Components;
+  /** One sentence that names items and remedies. */
   readonly message: string;
 }
 

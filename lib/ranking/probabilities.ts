@@ -5,8 +5,11 @@ import { outcomeModel } from "./outcome_model.ts";
 
 /** Chances of the three outcomes of one comparison; they sum to one. */
 export interface OutcomeChances {
+  /** Of the first item. */
   readonly win: number;
+  /** Of the second item. */
   readonly loss: number;
+  /** Of neither. */
   readonly tie: number;
 }
 

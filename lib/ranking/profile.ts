@@ -8,7 +8,9 @@ import { logLikelihood, score, workspace } from "./likelihood.ts";
 
 /** An interval of values not rejected by the likelihood-ratio test. */
 export interface ProfileInterval {
+  /** The lower end. */
   readonly low: number;
+  /** The upper end. */
   readonly high: number;
 }
 

@@ -2,7 +2,7 @@
 
 import { cholesky, choleskySolve } from "./cholesky.ts";
 import type { AbilityCovariance } from "./contrasts.ts";
-import { contrastVariance } from "./covariance.ts";
+import { contrastVariance } from "./information.ts";
 
 /**
  * Quasi-variances q with Var(λ_i − λ_j) ≈ q_i + q_j for all pairs, `[items]`: minimises Σ (log(q_i + q_j) − log v_ij)².

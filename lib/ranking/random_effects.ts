@@ -9,8 +9,11 @@ import { maximise } from "./newton.ts";
 
 /** A fit of λ_i = x_i b + u_i, u_i normal with standard deviation `sd`. */
 export interface RandomEffectsFit {
+  /** b by name of the covariate, natural-log units. */
   readonly coefficients: Readonly<Record<string, number>>;
+  /** Standard errors of b, by name. */
   readonly standardErrors: Readonly<Record<string, number>>;
+  /** σ, the standard deviation of the random effects. */
   readonly sd: number;
   /** Predicted u, `[items]`. */
   readonly effects: Float64Array;

@@ -19,18 +19,23 @@ export interface ReadComparisonsOptions {
 
 /** What a file held. */
 export interface ReadComparisons {
+  /** What the rows were. */
   readonly data:
     | { readonly type: "comparisons"; readonly comparisons: Comparisons }
     | { readonly type: "rankings"; readonly rankings: Rankings };
-  /** Rows read, ties that were "both bad", and whether an order column was there. */
+  /** Rows read. */
   readonly rows: number;
+  /** Ties that were called "both bad". */
   readonly bothBad: number;
+  /** Whether there was an order column. */
   readonly hasOrder: boolean;
+  /** Number of clusters. */
   readonly clusters: number;
 }
 
 /** A reader that takes the text piece by piece, so that a long file need not be in memory. */
 export interface ComparisonReader {
+  /** Takes the next piece. */
   readonly push: (piece: string) => void;
   /** What was read, or what is wrong with it; once, after the last piece. */
   readonly end: () => Result<Failure, ReadComparisons>;
