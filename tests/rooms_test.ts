@@ -1,5 +1,6 @@
 /** The house keeps its plan: `rooms.ts` says what it is. */
 import { assert, assertEquals } from "@std/assert";
+import project from "../deno.json" with { type: "json" };
 import { besidesExports, faultsOf, importsOf, mayImport, shapeFaults, type Source } from "./rooms.ts";
 
 const ROOT = new URL("../", import.meta.url);
@@ -53,6 +54,18 @@ Deno.test({
     const texts = await Promise.all(files.map((file) => Deno.readTextFile(new URL(file, ROOT))));
     const lines = texts.map((text) => text.split("\n").length - 1);
     assert(lines.reduce((a, b) => a + b) <= 150, `${files} have ${lines} lines`);
+  },
+});
+
+Deno.test({
+  name: "every pipeline can be run from the package by its name",
+  ignore,
+  fn: async () => {
+    const programs = (await sourcesIn("pipelines/")).filter(({ text }) => text.includes("import.meta.main"));
+    const names = programs.map(({ path }) => path.replace(/^pipelines\/|\.ts$/g, "")).sort();
+    const { ".": library, ...others } = project.exports;
+    assertEquals(library, "./mod.ts");
+    assertEquals(others, Object.fromEntries(names.map((name) => [`./${name}`, `./pipelines/entry/${name}.ts`])));
   },
 });
 

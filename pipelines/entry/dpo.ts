@@ -1,0 +1,10 @@
+/**
+ * Direct preference optimisation: `deno run jsr:@logratio/logratio/dpo`.
+ *
+ * @module
+ */
+import { dpo, settings } from "../dpo.ts";
+import { summary } from "../summary.ts";
+import { main } from "../main.ts";
+
+await main(dpo, settings, summary);

@@ -1,0 +1,10 @@
+/**
+ * Supervised fine-tuning: `deno run jsr:@logratio/logratio/sft`.
+ *
+ * @module
+ */
+import { settings, sft } from "../sft.ts";
+import { sftSummary } from "../summary.ts";
+import { main } from "../main.ts";
+
+await main(sft, settings, sftSummary);
