@@ -7,6 +7,7 @@ import {
   ELO_PER_NAT,
   fixed,
   normalQuantile,
+  quasiVariances,
   shorten,
   table,
   totalComparisons,
@@ -29,6 +30,8 @@ interface Line {
   readonly component: number;
   readonly logAbility: number | null;
   readonly se: number | null;
+  /** √ of the quasi-variance: √(q_i² + q_j²) is the error of any difference; null where there is none. */
+  readonly quasiSe: number | null;
   readonly rank: number;
   readonly rankLow: number | null;
   readonly rankHigh: number | null;
@@ -49,6 +52,10 @@ function linesOf(state: Ranked): Line[] {
   const { label } = islands, size = new Int32Array(islands.count);
   for (const c of label) size[c]!++;
   const penalised = (state.fit?.model.ridge ?? 0) > 0;
+  const quasi = covariance !== null && state.errorKind === "fisher" && islands.count === 1 && items.length > 2 &&
+      items.length <= 200
+    ? quasiVariances({ matrix: covariance, size: items.length })
+    : null;
   const order = [...items.keys()].sort((a, b) =>
     size[label[b]!]! - size[label[a]!]! || label[a]! - label[b]! || logAbility[b]! - logAbility[a]!
   );
@@ -65,6 +72,7 @@ function linesOf(state: Ranked): Line[] {
       component: label[i]! + 1,
       logAbility: known === null ? null : logAbility[i]!,
       se: known === null ? null : errors[i]!,
+      quasiSe: quasi === null ? null : Math.sqrt(quasi[i]!),
       rank: ranks?.rank[i] ?? at + 1,
       rankLow: ranks?.rankLow[i] ?? null,
       rankHigh: ranks?.rankHigh[i] ?? null,
@@ -173,9 +181,9 @@ function remarks(state: Ranked, lines: readonly Line[]): string[] {
     `${fixed(x)} ± ${fixed(se === undefined ? null : z * se)}`;
   const best = ranks === null || (fit?.islands.count ?? 1) > 1 ? [] : ranks.best;
   return [
-    ...best.length > 0 && ranks!.rankHigh[best[0]!]! > 1
+    ...best.length > 1
       ? [
-        `Not told apart from the best (${fixed(100 * shown.level, 0)} % jointly, Holm): ${
+        `Not told apart from the best (a ${fixed(100 * shown.level, 0)} % confidence set): ${
           best.slice(0, 12).map(name).join(", ")
         }${best.length > 12 ? ` and ${best.length - 12} more` : ""}`,
       ]
@@ -198,6 +206,9 @@ function remarks(state: Ranked, lines: readonly Line[]): string[] {
     ...state.triples.slice(0, 1).map(({ items: [a, b, c], z }) =>
       `Least transitive: ${name(a)} > ${name(b)} > ${name(c)} > ${name(a)} (z = ${fixed(z, 1)} among all triples)`
     ),
+    ...state.errorKind === "cluster" && state.read.clusters < 40
+      ? [`Only ${state.read.clusters} clusters: errors clustered over fewer than some forty come out too small`]
+      : [],
     ...state.resamples === null ? [] : [resampled(state.resamples)],
     ...lines.length > 0 && state.nextPairs.length > 0
       ? ["Compare next: " + counted(state.nextPairs.map(({ items: [a, b] }) => `${name(a)} – ${name(b)}`)).join("; ")]

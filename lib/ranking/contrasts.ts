@@ -77,7 +77,7 @@ export interface RankIntervals {
   readonly rankLow: Int32Array;
   /** The worst rank not ruled out, `[items]`. */
   readonly rankHigh: Int32Array;
-  /** Items that no other item is surely better than, best first. */
+  /** A confidence set for the best: the items that no other is surely better than, best first. */
   readonly best: readonly number[];
 }
 
@@ -85,9 +85,12 @@ export interface RankIntervals {
  * Rank intervals from all pairwise contrasts: an item's best rank is one more than the number of items surely better,
  * its worst is the number of items not surely worse.
  *
- * Ranks count within an island of compared items. With `holm` (default) all intervals and the set of best items hold together with probability `level`.
+ * Ranks count within an island of compared items. With `holm` (default) all intervals hold together with probability
+ * `level`. The confidence set for the best needs less: only the rivals of the one best item can drive it out wrongly, so
+ * it pays for n − 1 one-sided tests (Bonferroni) and holds the best with probability `level` by itself.
  *
- * @see Holm 1979; Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"
+ * @see Holm 1979; Hsu 1981, "Simultaneous confidence intervals for all distances from the best";
+ *    Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"
  */
 export function rankIntervals(
   fit: Strengths,
@@ -96,23 +99,27 @@ export function rankIntervals(
 ): RankIntervals {
   const n = covariance.size, { logAbility } = fit;
   const limit = contrastLimit(fit, covariance, { level, adjust });
+  const rivals = adjust === "none" ? 1 : Math.max(1, n - 1);
+  const bestLimit = normalQuantile(Math.min(1, 2 * (1 - level) / rivals)); // one-sided
+  const best: number[] = [];
   const rank = new Int32Array(n), rankLow = new Int32Array(n), rankHigh = new Int32Array(n);
   for (let i = 0; i < n; i++) {
-    let better = 0, surelyBetter = 0, surelyWorse = 0, comparable = 1;
+    let better = 0, surelyBetter = 0, surelyWorse = 0, comparable = 1, beaten = false;
     for (let j = 0; j < n; j++) {
       if (i === j || fit.islands.label[i] !== fit.islands.label[j]) continue;
       comparable++;
-      const lead = logAbility[j]! - logAbility[i]!, bound = limit * Math.sqrt(contrastVariance(covariance, i, j));
+      const lead = logAbility[j]! - logAbility[i]!, se = Math.sqrt(contrastVariance(covariance, i, j));
       if (lead > 0) better++;
-      if (lead > bound) surelyBetter++;
-      if (-lead > bound) surelyWorse++;
+      if (lead > limit * se) surelyBetter++;
+      if (-lead > limit * se) surelyWorse++;
+      beaten ||= lead > bestLimit * se;
     }
     rank[i] = better + 1;
     rankLow[i] = surelyBetter + 1;
     rankHigh[i] = comparable - surelyWorse;
+    if (!beaten) best.push(i);
   }
-  const best = [...rank.keys()].filter((i) => rankLow[i] === 1).sort((a, b) => logAbility[b]! - logAbility[a]!);
-  return { rank, rankLow, rankHigh, best };
+  return { rank, rankLow, rankHigh, best: best.sort((a, b) => logAbility[b]! - logAbility[a]!) };
 }
 
 /** The |z| beyond which a contrast counts as sure. */

@@ -17,9 +17,11 @@ export function separation(
   if (converged) return undefined;
   const names = [...design.data.items.slice(0, design.abilities), ...design.border.map((c) => c.name)];
   const running = names.filter((_, i) => Math.abs(lastStep[i]!) > 1e-3).slice(0, 5).join(", ");
+  const stuck = design.border.length > 0
+    ? "the covariates may be collinear with each other or with the items; leave some out, or fit with a ridge"
+    : "the counts differ by more orders of magnitude than double precision holds; fit with a ridge, or in groups";
   const message = running === ""
-    ? "No maximum found as the climb did not come to rest: the covariates may be collinear with each other or with the " +
-      "items; leave some out, or fit with a ridge"
+    ? `No maximum found as the climb did not come to rest: ${stuck}`
     : `No finite maximum exists as the outcomes are separated by ${running}: leave it out, or add comparisons`;
   return { reason: "covariates", message };
 }

@@ -29,7 +29,7 @@ Deno.test("without flags, 59 language models are ranked with intervals, GPT 4 fi
   assertEquals(code, 0);
   assertStringIncludes(out, "59 items from 8931 comparisons; Bradley–Terry, model-based errors");
   assertStringIncludes(out, "   1   1–35  GPT 4 ");
-  assertStringIncludes(out, "Not told apart from the best (95 % jointly, Holm): GPT 4, ");
+  assertStringIncludes(out, "Not told apart from the best (a 95 % confidence set): GPT 4, ");
   assertStringIncludes(out, "├──●");
 });
 
@@ -49,7 +49,7 @@ Deno.test("--json has every field, strengths and errors in sum-zero coding", asy
   assertEquals(found.next.length, 2);
   const [first] = found.items;
   assertEquals([first.name, first.rank, first.rankLow], ["GPT 4", 1, 1]);
-  for (const field of ["se", "rankHigh", "rating", "ratingLow", "ratingHigh", "comparisons"]) {
+  for (const field of ["se", "quasiSe", "rankHigh", "rating", "ratingLow", "ratingHigh", "comparisons"]) {
     assert(Number.isFinite(first[field]), field);
   }
 });
