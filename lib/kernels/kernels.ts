@@ -18,11 +18,15 @@ export type Strides = readonly [row: number, column: number];
 /** Number of `Int32`s that describe one attention segment. */
 export const SEGMENT = 6;
 
-/** Sizes of attention: query heads, key/value heads (a divisor), size of a head, and the factor on the scores. */
+/** Sizes of attention. */
 export interface AttentionShape {
+  /** Query heads. */
   readonly heads: number;
+  /** Key and value heads, a divisor of `heads`: consecutive query heads share one. */
   readonly kvHeads: number;
+  /** Numbers of a head. */
   readonly headDim: number;
+  /** Factor on the scores q·k, usually headDim^(−1/2). */
   readonly scale: number;
 }
 

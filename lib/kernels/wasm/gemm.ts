@@ -10,7 +10,7 @@
  * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
  */
 
-import { address, call, f32, f32x4, func, loop, v128, type Vector, when } from "./assembler.ts";
+import { address, call, f32, f32x4, func, type Local, loop, v128, type Vector, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { pack, packAny } from "./pack.ts";
 import { FLOAT, VECTOR } from "./vectors.ts";
@@ -21,10 +21,11 @@ export const KC = 256;
 export const NC = 512;
 /** Columns of a tile. */
 export const NR = 8;
-const MR = 4;
+/** Rows of a tile. */
+export const MR = 4;
 
-/** Bytes of workspace: a packed block of B; a panel of A and a tile whose right edge is cut off. */
-export const WORKSPACE = { columns: KC * NC * FLOAT, rows: KC * MR * FLOAT + MR * NR * FLOAT };
+/** Bytes of workspace for a panel of A and a tile whose right edge is cut off. */
+export const WORKSPACE = KC * MR * FLOAT + MR * NR * FLOAT;
 const EDGE = KC * MR * FLOAT;
 
 const packRows = pack(MR);
@@ -166,11 +167,8 @@ function rowPanel(rows: number): Func {
 
 const rowPanels = [1, 2, 3, MR].map(rowPanel);
 
-/**
- * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's
- * first column and row 0; `room` is workspace for the panel of A.
- */
-export const multiplyRows: Func = func("multiplyRows", {
+/** Rows and sizes of a product, and where its matrices are. */
+const product = {
   first: "address",
   last: "address",
   width: "address",
@@ -185,7 +183,16 @@ export const multiplyRows: Func = func("multiplyRows", {
   ldc: "address",
   add: "address",
   room: "address",
-}, ({ first, last, width, depth, a, across, along, b, bStep, panelStep, c, ldc, add, room }, local) => {
+} as const;
+
+/**
+ * Rows `first … last−1` of A times a block of B: C ← A·B, or C + A·B where `add` is 1. A and C are given at the block's
+ * first column and row 0; `room` is workspace for the panel of A.
+ */
+const multiplyBlock: Func = func("multiplyBlock", product, (
+  { first, last, width, depth, a, across, along, b, bStep, panelStep, c, ldc, add, room },
+  local,
+) => {
   const [row, rows, from, to] = [local("address"), local("address"), local("address"), local("address")];
   const run = (panel: Func): Code => call(panel, room, b, bStep, panelStep, width, depth, to, ldc, add);
   return loop(row, first, last, MR, [
@@ -195,6 +202,28 @@ export const multiplyRows: Func = func("multiplyRows", {
     when(address.ge(rows, MR), [call(packRows, from, across, along, depth, room), run(rowPanels[MR - 1]!)], [
       call(packAny, from, across, along, rows, rows, depth, room),
       rowPanels.slice(0, MR - 1).map((panel, i) => when(address.eq(rows, i + 1), run(panel))),
+    ]),
+  ]);
+});
+
+/** The same for a B of any size, block by block. */
+export const multiplyRows: Func = func("multiplyRows", product, (
+  { first, last, width, depth, a, across, along, b, bStep, panelStep, c, ldc, add, room },
+  local,
+) => {
+  const [column, columns, k, steps] = [local("address"), local("address"), local("address"), local("address")];
+  const more = local("address");
+  const atMost = (x: Local<"address">, limit: number): Code => when(address.lt(limit, x), x.set(address.of(limit)));
+  return loop(column, 0, width, NC, [
+    [columns.set(address.sub(width, column)), atMost(columns, NC), more.set(add)],
+    loop(k, 0, depth, KC, [
+      [steps.set(address.sub(depth, k)), atMost(steps, KC)],
+      call(
+        ...[multiplyBlock, first, last, columns, steps, address.add(a, address.mul(k, along)), across, along] as const,
+        address.add(address.add(b, address.mul(address.div(column, NR), panelStep)), address.mul(k, bStep)),
+        ...[bStep, panelStep, address.add(c, address.mul(column, FLOAT)), ldc, more, room],
+      ),
+      more.set(address.of(1)),
     ]),
   ]);
 });

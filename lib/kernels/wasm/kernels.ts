@@ -1,53 +1,65 @@
 /** The wasm provider: emitted SIMD kernels, and the reference where emitting is not worth it. */
 
-import { type AttentionShape, type Floats, type Kernels, SEGMENT } from "../kernels.ts";
-import { allocate, memory, withScratch } from "../memory.ts";
+import type { Floats, Kernels } from "../kernels.ts";
+import { allocate, withScratch } from "../memory.ts";
 import { reference } from "../reference.ts";
-import { SLACK } from "./attention.ts";
+import { at, withInts } from "./arrays.ts";
+import { attentions } from "./attentions.ts";
 import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
-import { open, type Run } from "./module.ts";
+import { compile, type Name } from "./module.ts";
 import { multiplication } from "./multiply.ts";
-
-const { buffer } = memory;
-
-/** The address of an array's first element. */
-function at(x: Floats): number {
-  if (x.buffer !== buffer || x.BYTES_PER_ELEMENT !== 4) {
-    throw new TypeError("Cannot run wasm kernels as arrays must be 32-bit views of the shared memory");
-  }
-  return x.byteOffset;
-}
-
-/** Runs `body` with the address of integers, which may lie anywhere and are copied in if need be. */
-function withInts(ints: Int32Array, body: (address: number) => void): void {
-  if (ints.buffer === buffer) return body(ints.byteOffset);
-  withScratch(() => {
-    const { offset } = allocate(ints.byteLength);
-    new Int32Array(buffer, offset, ints.length).set(ints);
-    body(offset);
-  });
-}
+import { openTeam, type Team, type TeamOptions } from "./team.ts";
+import { type Argument, from, sizeOf, upTo } from "./work.ts";
 
 const isUnary = (op: string): op is typeof unaryOps[number] => (unaryOps as readonly string[]).includes(op);
 
-function elementwise(run: Run): Pick<Kernels<Floats>, "map" | "zip" | "axpy" | "adam" | "sumOfSquares"> {
+/** Nanoseconds that a float takes in each kind of kernel, roughly. */
+const COST = { move: 0.4, exp: 1.2, gate: 2, gateBackward: 3, adam: 2, norm: 0.8, normBackward: 1.2, rotary: 0.6 };
+
+/** Elements are cut at cache lines, so that no two threads write into one. */
+const LINE = 16;
+
+/** What an elementwise kernel is called, and what it takes. */
+interface Call {
+  readonly kernel: Name;
+  readonly cost: number;
+  /** The arrays; one of length 1 stands for all elements. */
+  readonly arrays: readonly Floats[];
+  /** Numbers before the arrays, and after the size. */
+  readonly before?: readonly number[];
+  readonly after?: readonly number[];
+}
+
+/** Runs an elementwise kernel over `length` floats. */
+function overElements(team: Team, length: number, { kernel, cost, arrays, before = [], after = [] }: Call): void {
+  const args = arrays.map((x) => x.length === 1 && length > 1 ? at(x) : from(at(x), 4));
+  team.run(kernel, [...before, ...args, sizeOf(4), ...after], { units: length, cost, align: LINE });
+}
+
+type Elementwise = "map" | "zip" | "axpy" | "adam" | "sumOfSquares" | "siluGate" | "siluGateBackward";
+
+function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
+  const over = (out: Floats, call: Call): void => overElements(team, out.length, call);
   return {
     map: (op, x, out) => {
-      if (isUnary(op)) run[`map_${op}`](at(x), at(out), out.byteLength);
+      if (isUnary(op)) over(out, { kernel: `map_${op}`, cost: COST.exp, arrays: [x, out] });
       else reference.map(op, x, out);
     },
     zip: (op, a, b, out) => {
       const form = a.length === b.length ? "arrays" : b.length === 1 ? "left" : "right";
       if (a.length === 1 && b.length === 1 && out.length > 1) reference.zip(op, a, b, out);
-      else run[`zip_${op}_${form}`](at(a), at(b), at(out), out.byteLength);
+      else over(out, { kernel: `zip_${op}_${form}`, cost: COST.move, arrays: [a, b, out] });
     },
-    axpy: (alpha, x, y, out) => void run.axpy(alpha, at(x), at(y), at(out), out.byteLength),
+    axpy: (alpha, x, y, out) => over(out, { kernel: "axpy", cost: COST.move, before: [alpha], arrays: [x, y, out] }),
     adam: (g, m, v, mOut, vOut, u, { beta1, beta2, eps, correction1, correction2 }) => {
-      const numbers = [beta1, 1 - beta1, beta2, 1 - beta2, eps, 1 / correction1, 1 / correction2];
-      run.adam(at(g), at(m), at(v), at(mOut), at(vOut), at(u), g.byteLength, ...numbers);
+      const after = [beta1, 1 - beta1, beta2, 1 - beta2, eps, 1 / correction1, 1 / correction2];
+      over(g, { kernel: "adam", cost: COST.adam, arrays: [g, m, v, mOut, vOut, u], after });
     },
-    sumOfSquares: (x) => run.sumOfSquares(at(x), x.byteLength),
+    sumOfSquares: (x) => team.call("sumOfSquares", at(x), x.byteLength),
+    siluGate: (gate, up, out) => over(out, { kernel: "siluGate", cost: COST.gate, arrays: [gate, up, out] }),
+    siluGateBackward: (gate, up, g, dGate, dUp) =>
+      over(g, { kernel: "siluGateBackward", cost: COST.gateBackward, arrays: [gate, up, g, dGate, dUp] }),
   };
 }
 
@@ -57,111 +69,79 @@ function elementwise(run: Run): Pick<Kernels<Floats>, "map" | "zip" | "axpy" | "
  */
 const ROWS_IN_BLOCK = 64;
 
-function norms(run: Run): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward"> {
+function norms(team: Team): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward"> {
   return {
     rmsNorm: (x, weight, out, dim, eps) => {
-      run.rmsNorm(at(x), at(x) + x.byteLength, at(weight), at(out), dim * 4, 1 / dim, eps);
+      const row = dim * 4;
+      const args = [from(at(x), row), upTo(at(x), row), at(weight), from(at(out), row), row, 1 / dim, eps];
+      team.run("rmsNorm", args, { units: x.length / dim, cost: COST.norm * dim });
     },
     rmsNormBackward: (x, weight, g, dx, dWeight, dim, eps) => {
-      const [end, step] = [x.byteLength, ROWS_IN_BLOCK * dim * 4];
+      const [row, rows] = [dim * 4, x.length / dim];
+      const blocks = Math.ceil(rows / ROWS_IN_BLOCK);
       dWeight.fill(0);
       withScratch(() => {
-        const { offset } = allocate(dim * 4);
-        const sums = new Float32Array(buffer, offset, dim);
-        for (let from = 0; from < end; from += step) {
-          const rows = [at(x) + from, at(x) + Math.min(from + step, end)];
-          sums.fill(0);
-          run.rmsNormBackward(
-            ...[...rows, at(weight), at(g) + from, at(dx) + from, offset, dim * 4, 1 / dim, eps],
-          );
-          run.axpy(1, offset, at(dWeight), at(dWeight), dim * 4);
-        }
+        const { offset } = allocate(blocks * row);
+        const arrays = [at(weight), from(at(g), row), from(at(dx), row), from(offset, row / ROWS_IN_BLOCK)];
+        team.run("rmsNormBackward", [
+          ...[from(at(x), row), upTo(at(x), row), ROWS_IN_BLOCK * row, ...arrays, row, 1 / dim, eps],
+        ], { units: rows, cost: COST.normBackward * dim, align: ROWS_IN_BLOCK });
+        for (let i = 0; i < blocks; i++) team.call("axpy", 1, offset + i * row, at(dWeight), at(dWeight), row);
       });
     },
   };
 }
 
-function tokens(
-  run: Run,
-): Pick<Kernels<Floats>, "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward"> {
+type Tokens = "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward";
+
+function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
   return {
     gatherRows: (table, ids, out, dim) =>
-      withInts(ids, (rows) => run.gatherRows(at(table), rows, at(out), ids.length, dim * 4)),
+      withInts(ids, (rows) => {
+        const args: Argument[] = [at(table), from(rows, 4), from(at(out), dim * 4), sizeOf(1), dim * 4];
+        team.run("gatherRows", args, { units: ids.length, cost: COST.move * dim });
+      }),
     scatterAddRows: (x, ids, out, dim) =>
-      withInts(ids, (rows) => run.scatterAddRows(at(x), rows, at(out), ids.length, dim * 4)),
+      withInts(ids, (rows) => team.call("scatterAddRows", at(x), rows, at(out), ids.length, dim * 4)),
     rotary: (x, positions, cos, sin, out, heads, headDim, direction) =>
       withInts(positions, (angles) => {
-        const sizes = [positions.length, heads, headDim * 2];
-        run.rotary(at(x), angles, at(cos), at(sin), at(out), ...sizes, direction);
+        const row = heads * headDim * 4;
+        const arrays = [from(at(x), row), from(angles, 4), at(cos), at(sin), from(at(out), row)];
+        const work = { units: positions.length, cost: COST.rotary * heads * headDim };
+        team.run("rotary", [...arrays, sizeOf(1), heads, headDim * 2, direction], work);
       }),
     logProbRows: (logits, targets, logps, lse, vocab) =>
-      withInts(targets, (ids) => run.logProbRows(at(logits), ids, at(logps), at(lse), targets.length, vocab * 4)),
+      withInts(targets, (ids) => {
+        const arrays = [from(at(logits), vocab * 4), from(ids, 4), from(at(logps), 4), from(at(lse), 4)];
+        const work = { units: targets.length, cost: COST.exp * vocab };
+        team.run("logProbRows", [...arrays, sizeOf(1), vocab * 4], work);
+      }),
     logProbRowsBackward: (logits, targets, lse, g, vocab) =>
-      withInts(targets, (ids) => run.logProbRowsBackward(at(logits), ids, at(lse), at(g), targets.length, vocab * 4)),
+      withInts(targets, (ids) => {
+        const arrays = [from(at(logits), vocab * 4), from(ids, 4), from(at(lse), 4), from(at(g), 4)];
+        const work = { units: targets.length, cost: COST.exp * vocab };
+        team.run("logProbRowsBackward", [...arrays, sizeOf(1), vocab * 4], work);
+      }),
   };
 }
 
-/** How many queries the segments name, and the most keys one of them sees. */
-function extent(segments: Int32Array): { readonly queries: number; readonly keys: number } {
-  let [queries, keys] = [0, 0];
-  for (let s = 0; s < segments.length; s += SEGMENT) {
-    const [start, end, prefixStart, prefixEnd, , past] = segments.subarray(s, s + SEGMENT) as Iterable<number>;
-    queries += end! - start!;
-    keys = Math.max(keys, prefixEnd! - prefixStart! + past! + end! - start!);
-  }
-  return { queries, keys };
-}
-
-function attentions(run: Run): Pick<Kernels<Floats>, "attention" | "attentionBackward"> {
-  /** Runs `body` with what both directions are given behind their arrays; scratch rows are `row` bytes apart. */
-  const prepare = (segments: Int32Array, shape: AttentionShape, body: (sizes: number[], ds: number) => void): void => {
-    const { heads, kvHeads, headDim, scale } = shape;
-    const row = 4 * (extent(segments).keys + SLACK);
-    withScratch(() => {
-      const { offset } = allocate(3 * row);
-      withInts(segments, (from) => {
-        const sizes = [from, from + segments.byteLength, 0, heads, heads, kvHeads, headDim * 4, scale];
-        body([...sizes, offset, offset + row], offset + 2 * row);
-      });
-    });
-  };
-  return {
-    attention: (q, k, v, segments, out, lse, shape) => {
-      if (shape.headDim % 4 !== 0) return reference.attention(q, k, v, segments, out, lse, shape);
-      if (extent(segments).queries * shape.heads < lse.length) {
-        out.fill(0);
-        lse.fill(0);
-      }
-      prepare(segments, shape, (sizes) => run.attention(at(q), at(k), at(v), at(out), at(lse), ...sizes));
-    },
-    attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
-      if (shape.headDim % 4 !== 0) {
-        return reference.attentionBackward(q, k, v, out, lse, g, segments, dq, dk, dv, shape);
-      }
-      if (extent(segments).queries * shape.heads < lse.length) dq.fill(0);
-      dk.fill(0);
-      dv.fill(0);
-      prepare(segments, shape, (sizes, ds) => {
-        const gradients = [at(g), at(dq), at(dk), at(dv), ds];
-        run.attentionBackward(at(q), at(k), at(v), at(out), at(lse), ...sizes, ...gradients);
-      });
-    },
-  };
+/** Kernels with threads, which can be ended. */
+export interface WasmKernels extends Kernels<Floats> {
+  /** Ends the threads; the kernels work on without. */
+  readonly close: () => void;
 }
 
 /** The provider for f32 on an engine. */
-export function wasmKernels(target: Target): Kernels<Floats> {
-  const run = open(target);
+export function wasmKernels(target: Target, options: TeamOptions = { threads: 1 }): WasmKernels {
+  const team = openTeam(compile(target), options);
   return {
     ...reference,
     name: "wasm",
-    gemm: multiplication(run, at),
-    ...elementwise(run),
-    ...norms(run),
-    ...tokens(run),
-    ...attentions(run),
-    siluGate: (gate, up, out) => void run.siluGate(at(gate), at(up), at(out), out.byteLength),
-    siluGateBackward: (gate, up, g, dGate, dUp) =>
-      void run.siluGateBackward(at(gate), at(up), at(g), at(dGate), at(dUp), g.byteLength),
+    gemm: multiplication(team, at),
+    ...elementwise(team),
+    ...norms(team),
+    ...tokens(team),
+    ...attentions(team),
+    close: team.close,
   };
 }

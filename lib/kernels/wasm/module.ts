@@ -24,13 +24,11 @@ const named = {
   ...rows,
 } satisfies Record<string, Func>;
 
-type Name =
+/** The functions' names. */
+export type Name =
   | keyof typeof named
   | `map_${typeof elementwise.unaryOps[number]}`
   | `zip_${BinaryOp}_${elementwise.ZipForm}`;
-
-/** The emitted functions by name. They take addresses, counts, and sizes and strides in bytes. */
-export type Run = Readonly<Record<Name, (...args: number[]) => number>>;
 
 /** The smallest module that needs what `fma` says, to ask the engine. */
 function probe(fma: boolean): Uint8Array<ArrayBuffer> {
@@ -51,7 +49,7 @@ export function emit(target: Target): Uint8Array<ArrayBuffer> {
   return encodeModule(funcs, target, memory.buffer.byteLength / PAGE);
 }
 
-/** Emits, compiles and opens the kernels. */
-export function open(target: Target): Run {
-  return new WebAssembly.Instance(new WebAssembly.Module(emit(target)), { env: { memory } }).exports as unknown as Run;
+/** The kernels, compiled. */
+export function compile(target: Target): WebAssembly.Module {
+  return new WebAssembly.Module(emit(target));
 }

@@ -1,6 +1,18 @@
 /** Kernels that work row by row: lookups, RMS norm, rotary embedding, log-probabilities. Sizes of rows are in bytes. */
 
-import { type Address, address, f32, f32x4, func, type Local, loop, v128, type Value } from "./assembler.ts";
+import {
+  type Address,
+  address,
+  call,
+  f32,
+  f32x4,
+  func,
+  type Local,
+  loop,
+  v128,
+  type Value,
+  when,
+} from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { eachVector, exponential, FLOAT, logarithm, maximum, sumLanes, sumOfExponentials } from "./vectors.ts";
 
@@ -81,7 +93,7 @@ export const rmsNorm: Func = func("rmsNorm", {
 });
 
 /** Gradients of RMS norm for the rows in `x … end`; dWeight is added to. */
-export const rmsNormBackward: Func = func("rmsNormBackward", {
+const normBlockBackward: Func = func("normBlockBackward", {
   x: "address",
   end: "address",
   weight: "address",
@@ -116,6 +128,32 @@ export const rmsNormBackward: Func = func("rmsNormBackward", {
     ]),
     step(g, dim),
     step(dx, dim),
+  ]);
+});
+
+/**
+ * Gradients of RMS norm for the rows in `x … end`. Each block of rows adds its part of dWeight to a row of `sums` of its
+ * own.
+ */
+export const rmsNormBackward: Func = func("rmsNormBackward", {
+  x: "address",
+  end: "address",
+  block: "address", // bytes
+  weight: "address",
+  g: "address",
+  dx: "address",
+  sums: "address",
+  dim: "address",
+  inverseDim: "f32",
+  eps: "f32",
+}, ({ x, end, block, weight, g, dx, sums, dim, inverseDim, eps }, local) => {
+  const [j, last] = [local("address"), local("address")];
+  return loop(x, x, end, block, [
+    last.set(address.add(x, block)),
+    when(address.lt(end, last), last.set(end)),
+    eachVector(j, dim, ({ store }) => store(address.add(sums, j), f32x4.of(0))),
+    call(normBlockBackward, x, last, weight, g, dx, sums, dim, inverseDim, eps),
+    [step(g, block), step(dx, block), step(sums, dim)],
   ]);
 });
 

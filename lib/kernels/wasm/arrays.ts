@@ -1,0 +1,24 @@
+/** Where the arrays that kernels are given lie in the shared memory. */
+
+import type { Floats } from "../kernels.ts";
+import { allocate, memory, withScratch } from "../memory.ts";
+
+const { buffer } = memory;
+
+/** The address of an array's first element. */
+export function at(x: Floats): number {
+  if (x.buffer !== buffer || x.BYTES_PER_ELEMENT !== 4) {
+    throw new TypeError("Cannot run wasm kernels as arrays must be 32-bit views of the shared memory");
+  }
+  return x.byteOffset;
+}
+
+/** Runs `body` with the address of integers, which may lie anywhere and are copied in if need be. */
+export function withInts(ints: Int32Array, body: (address: number) => void): void {
+  if (ints.buffer === buffer) return body(ints.byteOffset);
+  withScratch(() => {
+    const { offset } = allocate(ints.byteLength);
+    new Int32Array(buffer, offset, ints.length).set(ints);
+    body(offset);
+  });
+}

@@ -1,0 +1,143 @@
+/** Attention over the emitted functions: scratch, and how segments and heads are shared among threads. */
+
+import { type AttentionShape, type Floats, type Kernels, SEGMENT } from "../kernels.ts";
+import { allocate, withScratch } from "../memory.ts";
+import { reference } from "../reference.ts";
+import { at, withInts } from "./arrays.ts";
+import { SLACK } from "./attention.ts";
+import type { Team } from "./team.ts";
+import { type Argument, from, own, upTo, type Work } from "./work.ts";
+
+/** Nanoseconds for a query and a key, for a float of a head and beside, forward; backward takes thrice that. */
+const COST = { float: 0.12, score: 1.5, backward: 3 };
+
+/** What the segments ask for. */
+interface Extent {
+  readonly segments: number;
+  /** How many queries they name. */
+  readonly queries: number;
+  /** The most keys that one query sees. */
+  readonly keys: number;
+  /** Pairs of a query and a key. */
+  readonly pairs: number;
+}
+
+const fieldsOf = (segments: Int32Array, s: number): readonly number[] =>
+  Array.from({ length: SEGMENT }, (_, i) => segments[s * SEGMENT + i]!);
+
+function extentOf(segments: Int32Array): Extent {
+  let [queries, keys, pairs] = [0, 0, 0];
+  for (let s = 0; s < segments.length / SEGMENT; s++) {
+    const [start, end, prefixStart, prefixEnd, , past] = fieldsOf(segments, s) as [number, ...number[]];
+    const [own, before] = [end! - start, prefixEnd! - prefixStart! + past!];
+    queries += own;
+    keys = Math.max(keys, before + own);
+    pairs += own * (before + (own + 1) / 2);
+  }
+  return { segments: segments.length / SEGMENT, queries, keys, pairs };
+}
+
+/**
+ * Where segments may be cut so that no key row is seen from both sides: each side adds to the gradients of its own rows.
+ */
+function cutsOf(segments: Int32Array): readonly number[] {
+  const count = segments.length / SEGMENT;
+  const ranges = Array.from({ length: count }, (_, s) => {
+    const [start, end, prefixStart, prefixEnd, keyStart, past] = fieldsOf(segments, s) as [number, ...number[]];
+    const [keyEnd, hasPrefix] = [keyStart! + past! + end! - start, prefixEnd! > prefixStart!];
+    return {
+      first: hasPrefix ? Math.min(prefixStart!, keyStart!) : keyStart!,
+      end: hasPrefix ? Math.max(prefixEnd!, keyEnd) : keyEnd,
+    };
+  });
+  const firstFrom: number[] = [];
+  for (let s = count - 1, first = Infinity; s >= 0; s--) firstFrom[s] = first = Math.min(first, ranges[s]!.first);
+  const cuts = [0];
+  for (let s = 1, end = 0; s < count; s++) {
+    end = Math.max(end, ranges[s - 1]!.end);
+    if (end <= firstFrom[s]!) cuts.push(s);
+  }
+  return [...cuts, count];
+}
+
+/** How attention is shared: by segments where there are many, else by heads, which then come in groups of `group`. */
+interface Sharing {
+  readonly threads: number;
+  readonly cuts?: readonly number[];
+  readonly group: number;
+}
+
+/** The arguments that say which segments and heads, and the work. */
+function split(
+  extent: Extent,
+  { heads, headDim }: AttentionShape,
+  address: number,
+  { threads, cuts, group }: Sharing,
+): { readonly place: readonly Argument[]; readonly work: Work } {
+  const total = extent.pairs * heads * (COST.score + COST.float * headDim);
+  const [row, pieces] = [4 * SEGMENT, cuts === undefined ? extent.segments : cuts.length - 1];
+  return pieces >= 4 * threads || pieces >= heads / group
+    ? {
+      place: [from(address, row), upTo(address, row), 0, heads],
+      work: {
+        units: extent.segments,
+        cost: total / Math.max(extent.segments, 1),
+        ...cuts === undefined ? {} : { cuts },
+      },
+    }
+    : {
+      place: [address, address + extent.segments * row, from(0, 1), upTo(0, 1)],
+      work: { units: heads, cost: total / heads, align: group },
+    };
+}
+
+/** `Kernels.attention` and its gradients. */
+export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "attentionBackward"> {
+  const { run, threads } = team;
+
+  /** Runs `body` with scratch rows for each thread, and the segments' address. */
+  const prepare = (segments: Int32Array, keys: number, body: (address: number, rows: Argument[]) => void): void =>
+    withScratch(() => {
+      const row = 64 * Math.ceil((keys + SLACK) / 16);
+      const { offset } = allocate(3 * row * threads);
+      withInts(segments, (address) => body(address, [0, 1, 2].map((i) => own(offset + i * row, 3 * row))));
+    });
+  return {
+    attention: (q, k, v, segments, out, lse, shape) => {
+      const { heads, kvHeads, headDim, scale } = shape;
+      if (headDim % 4 !== 0) return reference.attention(q, k, v, segments, out, lse, shape);
+      const extent = extentOf(segments);
+      if (extent.queries * heads < lse.length) {
+        out.fill(0);
+        lse.fill(0);
+      }
+      prepare(segments, extent.keys, (address, [keys, p]) => {
+        const { place, work } = split(extent, shape, address, { threads, group: 1 });
+        const arrays = [at(q), at(k), at(v), at(out), at(lse)];
+        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, scale, keys!, p!], work);
+      });
+    },
+    attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
+      const { heads, kvHeads, headDim, scale } = shape;
+      if (headDim % 4 !== 0) {
+        return reference.attentionBackward(q, k, v, out, lse, g, segments, dq, dk, dv, shape);
+      }
+      const extent = extentOf(segments);
+      if (extent.queries * heads < lse.length) dq.fill(0);
+      dk.fill(0);
+      dv.fill(0);
+      prepare(segments, extent.keys, (address, [keys, p, ds]) => {
+        // The query heads of one key/value head add to the same rows.
+        const sharing = { threads, cuts: cutsOf(segments), group: heads / kvHeads };
+        const { place, work } = split({ ...extent, pairs: COST.backward * extent.pairs }, shape, address, sharing);
+        const arrays = [at(q), at(k), at(v), at(out), at(lse)];
+        const gradients = [at(g), at(dq), at(dk), at(dv), ds!];
+        run(
+          "attentionBackward",
+          [...arrays, ...place, heads, kvHeads, headDim * 4, scale, keys!, p!, ...gradients],
+          work,
+        );
+      });
+    },
+  };
+}

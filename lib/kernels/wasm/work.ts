@@ -1,0 +1,64 @@
+/**
+ * How a kernel's work is described so that threads can take parts of it: how much there is, where it may be cut, and how
+ * the kernel's arguments move with the part.
+ *
+ * Work is cut between rows, columns, segments, heads or elements, never inside a sum: results have the same bits for any
+ * number of parts.
+ */
+
+/** An argument that depends on the part `first … last−1` of the work, or on the thread. */
+export interface Moving {
+  readonly base: number;
+  readonly first: number;
+  readonly last: number;
+  readonly thread: number;
+}
+
+/** An argument of a kernel. */
+export type Argument = number | Moving;
+
+/** base + step·first: where a part starts. */
+export const from = (base: number, step: number): Moving => ({ base, first: step, last: 0, thread: 0 });
+
+/** base + step·last: where a part ends. */
+export const upTo = (base: number, step: number): Moving => ({ base, first: 0, last: step, thread: 0 });
+
+/** step·(last − first): the size of a part. */
+export const sizeOf = (step: number): Moving => ({ base: 0, first: -step, last: step, thread: 0 });
+
+/** base + step·thread: a thread's own workspace. */
+export const own = (base: number, step: number): Moving => ({ base, first: 0, last: 0, thread: step });
+
+/** The value of an argument for all of the work. */
+export function whole(arg: Argument, units: number): number {
+  return typeof arg === "number" ? arg : arg.base + arg.last * units;
+}
+
+/** How much work there is, and where it may be cut. */
+export interface Work {
+  /** Rows, columns, segments, heads or elements. */
+  readonly units: number;
+  /** Nanoseconds that a unit takes on one thread, roughly. */
+  readonly cost: number;
+  /** Parts start at multiples of this; 1 if not given. */
+  readonly align?: number;
+  /** Where parts may start instead, ascending, from 0 to `units`. */
+  readonly cuts?: readonly number[];
+}
+
+/** Nanoseconds of work below which sharing costs more than it saves. */
+export const SMALL = 60_000;
+
+/** Nanoseconds of a part at least. */
+const PART = 15_000;
+
+/** Parts for each thread at most, so that a slow thread can take fewer than the others. */
+export const PARTS = 8;
+
+/** The bounds of the parts, of about the same number of units each. */
+export function partsOf({ units, cost, align = 1, cuts }: Work, threads: number): readonly number[] {
+  const places = cuts === undefined ? Math.ceil(units / align) : cuts.length - 1;
+  const parts = Math.max(1, Math.min(places, threads * PARTS, Math.floor(units * cost / PART)));
+  const bound = (place: number): number => cuts === undefined ? Math.min(place * align, units) : cuts[place]!;
+  return Array.from({ length: parts + 1 }, (_, i) => bound(Math.floor(i * places / parts)));
+}

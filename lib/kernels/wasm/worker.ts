@@ -1,0 +1,106 @@
+/**
+ * What a kernel thread does. A job is one kernel with its arguments, and a number of parts. A part belongs to the thread
+ * that counted it down, and its arguments are read only after that; a job ends when all parts are done. So a late thread
+ * never mixes two jobs, and no part is done twice.
+ *
+ * `takeParts` and `serve` are also the text of the worker's program: they use nothing but what they are given.
+ */
+
+/**
+ * Places in the control block, in words: parts left, parts not done, whether one failed, the kernel, its number of
+ * arguments, and the bounds of the parts. What many threads write stands in cache lines of its own.
+ */
+export const PLACE = { left: 0, pending: 16, failed: 32, kernel: 33, count: 34, bounds: 48 } as const;
+
+/** Numbers of an argument: `base + first·a + last·b + thread·c`. */
+export const TERMS = 4;
+
+/** A kernel as the engine gives it. */
+export type Kernel = (...args: number[]) => number;
+
+/** What the threads share: the control block, and the terms of the arguments. */
+export interface Desk {
+  readonly words: Int32Array;
+  readonly terms: Float64Array;
+  readonly place: typeof PLACE;
+}
+
+/** Takes parts of the current job and does them until none is left. */
+export function takeParts({ words, terms, place }: Desk, kernels: readonly Kernel[], thread: number): void {
+  for (let left = Atomics.load(words, place.left); left > 0; left = Atomics.load(words, place.left)) {
+    if (Atomics.compareExchange(words, place.left, left, left - 1) !== left) continue;
+    const [first, last] = [words[place.bounds + left - 1]!, words[place.bounds + left]!];
+    const args: number[] = [];
+    for (let i = 0; i < words[place.count]! * 4; i += 4) {
+      args.push(terms[i]! + terms[i + 1]! * first + terms[i + 2]! * last + terms[i + 3]! * thread);
+    }
+    try {
+      kernels[words[place.kernel]!]!(...args);
+    } catch {
+      Atomics.store(words, place.failed, 1);
+    }
+    if (Atomics.sub(words, place.pending, 1) === 1) Atomics.notify(words, place.pending);
+  }
+}
+
+/** What a thread is given when it starts. */
+export interface Start {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  /** Addresses of the control block and of the terms. */
+  readonly words: number;
+  readonly terms: number;
+  readonly place: typeof PLACE;
+  /** Its number; the calling thread is 0. */
+  readonly thread: number;
+  /** How often it looks for work before it sleeps. */
+  readonly looks: number;
+}
+
+/** A thread's life: it looks for work for a while, sleeps until there is some, and does it. */
+export function serve(start: Start, take: typeof takeParts): never {
+  const { memory, place, looks } = start;
+  const { exports } = new WebAssembly.Instance(start.module, { env: { memory } });
+  const kernels = Object.values(exports) as readonly unknown[] as readonly Kernel[];
+  const words = new Int32Array(memory.buffer, start.words);
+  const desk = { words, terms: new Float64Array(memory.buffer, start.terms), place };
+  const { pause = () => {} } = Atomics as { readonly pause?: () => void };
+  for (;;) {
+    for (let i = 0; i < looks && Atomics.load(words, place.left) === 0; i++) pause();
+    Atomics.wait(words, place.left, 0);
+    take(desk, kernels, start.thread);
+  }
+}
+
+/** A thread that was started. */
+export interface Thread {
+  readonly terminate: () => unknown;
+}
+
+/** Starts a thread that lives by `serve`; throws where the engine has none. */
+export type StartThread = (start: Start) => Thread;
+
+/** As much of `node:worker_threads` as is used. */
+interface WorkerThreads {
+  readonly Worker: new (program: string, options: { readonly eval: true; readonly workerData: Start }) => {
+    unref(): void;
+    on(event: "error", listener: () => void): void;
+    terminate(): unknown;
+  };
+}
+
+/**
+ * A worker of `node:worker_threads`, from text: it needs no permission, and does not keep the program alive. The module
+ * is asked for when it is needed, as browsers have none.
+ */
+export const startWorker: StartThread = (start) => {
+  const { process } = globalThis as unknown as {
+    readonly process: { getBuiltinModule(name: "node:worker_threads"): WorkerThreads };
+  };
+  const { Worker } = process.getBuiltinModule("node:worker_threads");
+  const program = `(${serve})(require("node:worker_threads").workerData, ${takeParts})`;
+  const worker = new Worker(program, { eval: true, workerData: start });
+  worker.unref();
+  worker.on("error", () => {}); // what it leaves the other threads do
+  return { terminate: () => worker.terminate() };
+};

@@ -1,0 +1,267 @@
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import type { AttentionShape, Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
+import { kernels, openKernels } from "../../lib/kernels/provider.ts";
+import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
+import { compile, detectTarget } from "../../lib/kernels/wasm/module.ts";
+import { openTeam } from "../../lib/kernels/wasm/team.ts";
+import { from, own, partsOf, sizeOf } from "../../lib/kernels/wasm/work.ts";
+import { type Start, startWorker, type Thread } from "../../lib/kernels/wasm/worker.ts";
+import { random, shared, uniform } from "./arrays.ts";
+import { Worker } from "node:worker_threads";
+
+const target = detectTarget()!;
+const zeros = (n: number): Float32Array => shared(new Float32Array(n));
+
+/** What a kernel writes, given as bits: a `Float32Array` would call −0 and 0, and all NaNs, equal or not by rules. */
+type Bits = readonly Uint32Array[];
+const bits = (arrays: readonly Float32Array[]): Bits => arrays.map((x) => new Uint32Array(x.slice().buffer));
+
+type Kernel = (kernels: Kernels<Floats>) => readonly Float32Array[];
+
+function products(): readonly Kernel[] {
+  const draw = uniform(1);
+  const sizes = [[301, 203, 300], [40, 1100, 70], [3, 1203, 515], [64, 72, 2600], [130, 9, 2100], [1, 4099, 300]];
+  return sizes.flatMap(([m = 0, n = 0, k = 0]) => {
+    const [a, b, c] = [random(m * k, draw), random(k * n, draw), random(m * n, draw)];
+    const forms: readonly (readonly [Strides, Strides])[] = [[[k, 1], [n, 1]], [[k, 1], [1, k]], [[1, m], [n, 1]]];
+    return forms.map(([aStrides, bStrides], i): Kernel => (kernels) => {
+      const out = shared(c);
+      kernels.gemm(m, n, k, a, aStrides, b, bStrides, out, n, i === 1 ? 1 : 0);
+      return [out];
+    });
+  });
+}
+
+/** Segments of `lengths` in a batch: the first of each `group` is a prompt that the others see. */
+function grouped(lengths: readonly number[], group: number): Int32Array {
+  let [start, prompt] = [0, 0];
+  return Int32Array.from(lengths.flatMap((length, i) => {
+    if (i % group === 0) prompt = start;
+    const prefix = i % group === 0 ? [0, 0] : [prompt, prompt + lengths[i - (i % group)]!];
+    const segment = [start, start + length, ...prefix, start, 0];
+    start += length;
+    return segment;
+  }));
+}
+
+function attention(segments: Int32Array, shape: AttentionShape): readonly Kernel[] {
+  const draw = uniform(2);
+  const [rows, { heads, kvHeads, headDim }] = [segments.at(-5)!, shape];
+  const [q, k, v] = [heads, kvHeads, kvHeads].map((n) => random(rows * n * headDim, draw)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const g = random(q.length, draw);
+  return [(kernels) => {
+    const [out, lse, dq, dk, dv] = [zeros(q.length), zeros(rows * heads), zeros(q.length), shared(k), shared(v)];
+    kernels.attention(q, k, v, segments, out, lse, shape);
+    kernels.attentionBackward(q, k, v, out, lse, g, segments, dq, dk, dv, shape);
+    return [out, lse, dq, dk, dv];
+  }];
+}
+
+function attentions(): readonly Kernel[] {
+  const shape = { heads: 4, kvHeads: 2, headDim: 32, scale: 0.2 };
+  const lengths = Array.from({ length: 48 }, (_, i) => 5 + (i * 7) % 20);
+  return [
+    ...attention(grouped(lengths, 3), shape),
+    ...attention(grouped(lengths, 48), shape),
+    ...attention(grouped([300], 1), { ...shape, headDim: 20 }),
+  ];
+}
+
+function rows(): readonly Kernel[] {
+  const draw = uniform(3);
+  const [count, dim, half] = [1031, 130, 13];
+  const [x, g, w] = [random(count * dim, draw), random(count * dim, draw), random(dim, draw)];
+  const ids = Int32Array.from({ length: count }, (_, i) => i * 37 % dim);
+  const [cos, sin] = [random(dim * half, draw), random(dim * half, draw)];
+  return [
+    (kernels) => {
+      const [out, dx, dw] = [zeros(x.length), zeros(x.length), zeros(dim)];
+      kernels.rmsNorm(x, w, out, dim, 1e-5);
+      kernels.rmsNormBackward(x, w, g, dx, dw, dim, 1e-5);
+      return [out, dx, dw];
+    },
+    (kernels) => {
+      const [out, table, gathered] = [zeros(x.length), shared(x), zeros(x.length)];
+      kernels.rotary(x, ids, cos, sin, out, dim / half / 2, 2 * half, -1);
+      kernels.scatterAddRows(g, ids, table, dim);
+      kernels.gatherRows(table, ids, gathered, dim);
+      return [out, table, gathered];
+    },
+    (kernels) => {
+      const [logits, logps, lse] = [shared(x), zeros(count), zeros(count)];
+      kernels.logProbRows(logits, ids, logps, lse, dim);
+      kernels.logProbRowsBackward(logits, ids, lse, g.subarray(0, count), dim);
+      return [logits, logps, lse];
+    },
+  ];
+}
+
+function elementwise(): readonly Kernel[] {
+  const draw = uniform(4);
+  const n = 300_003;
+  const [x, y, z] = [random(n, draw, 3), random(n, draw), random(n, draw)];
+  const outputs = (write: (kernels: Kernels<Floats>, out: readonly [Float32Array, Float32Array]) => void): Kernel =>
+  (
+    kernels,
+  ) => {
+    const out = [zeros(n), zeros(n)] as const;
+    write(kernels, out);
+    return out;
+  };
+  const step = { beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  return [
+    ...(["neg", "exp", "log", "square", "sigmoid", "relu", "logSigmoid"] as const).map((op) =>
+      outputs((kernels, [out]) => kernels.map(op, x, out))
+    ),
+    ...(["add", "sub", "mul", "div", "max", "min"] as const).map((op) =>
+      outputs((kernels, [out, other]) => {
+        kernels.zip(op, x, y, out);
+        kernels.zip(op, x, y.subarray(5, 6), other);
+        kernels.zip(op, x.subarray(5, 6), other, other);
+      })
+    ),
+    outputs((kernels, [out]) => kernels.axpy(0.3, x, y, out)),
+    outputs((kernels, [out]) => kernels.siluGate(x, y, out)),
+    outputs((kernels, [out, other]) => kernels.siluGateBackward(x, y, z, out, other)),
+    outputs((kernels, [out]) => out[0] = kernels.sumOfSquares(x)),
+    (kernels) => {
+      const [m, v, u] = [shared(y), shared(z.map(Math.abs)), zeros(n)];
+      kernels.adam(x, m, v, m, v, u, step);
+      return [m, v, u];
+    },
+  ];
+}
+
+const all: readonly (readonly [name: string, kernels: () => readonly Kernel[]])[] = [
+  ["products", products],
+  ["attention", attentions],
+  ["kernels of rows", rows],
+  ["elementwise kernels", elementwise],
+];
+for (const [name, make] of all) {
+  Deno.test(`${name} have the same bits on 1, 2 and 4 threads`, () => {
+    const list = make();
+    const one = wasmKernels(target);
+    const expected = list.map((kernel) => bits(kernel(one)));
+    for (const threads of [2, 4]) {
+      const kernels = wasmKernels(target, { threads, reluctance: 0 });
+      list.forEach((kernel, i) => assertEquals(bits(kernel(kernels)), expected[i], `${name} ${i}, ${threads} threads`));
+      kernels.close();
+    }
+  });
+}
+
+const module = compile(target);
+Deno.test("other threads do take parts", () => {
+  const team = openTeam(module, { threads: 2, reluctance: 0 });
+  const [x, marks] = [shared([1, 1]), zeros(32)];
+  const deadline = performance.now() + 10_000;
+  while (marks[16] === 0 && performance.now() < deadline) {
+    // Each part adds 1 to its thread's own number.
+    const mark = own(marks.byteOffset, 64);
+    team.run("axpy", [1, x.byteOffset, mark, mark, 4], { units: 16, cost: 1e6 });
+  }
+  team.close();
+  assert(marks[16]! > 0, "the other thread never took a part");
+  assertEquals((marks[0]! + marks[16]!) % 16, 0);
+});
+
+Deno.test("work is cut at whole steps, from 0 to its end, into parts that are worth it", () => {
+  assertEquals(partsOf({ units: 10, cost: 1 }, 4), [0, 10]);
+  assertEquals(partsOf({ units: 10, cost: 1e6 }, 1), [0, 1, 2, 3, 5, 6, 7, 8, 10]);
+  assertEquals(partsOf({ units: 10, cost: 1e6, align: 4 }, 4), [0, 4, 8, 10]);
+  assertEquals(partsOf({ units: 9, cost: 1e6, cuts: [0, 1, 8, 9] }, 4), [0, 1, 8, 9]);
+});
+
+Deno.test("an engine without threads computes in one", () => {
+  const start = (): Thread => {
+    throw new TypeError("no workers here");
+  };
+  const draw = uniform(5);
+  const [a, c, d] = [random(300 * 300, draw), zeros(300 * 300), zeros(300 * 300)];
+  wasmKernels(target, { threads: 4, start, reluctance: 0 }).gemm(300, 300, 300, a, [300, 1], a, [300, 1], c, 300, 0);
+  wasmKernels(target).gemm(300, 300, 300, a, [300, 1], a, [300, 1], d, 300, 0);
+  assertEquals(c, d);
+});
+
+Deno.test("threads that die between jobs are not missed", async () => {
+  const threads: Thread[] = [];
+  const start = (given: Start): Thread => {
+    threads.push(startWorker(given));
+    return threads.at(-1)!;
+  };
+  const kernels = wasmKernels(target, { threads: 3, start, reluctance: 0 });
+  const [x, out] = [shared(new Float32Array(1 << 18).fill(3)), zeros(1 << 18)];
+  kernels.map("square", x, out);
+  assertEquals(threads.length, 2);
+  for (const thread of threads) await thread.terminate();
+  for (let i = 0; i < 3; i++) {
+    out.fill(0);
+    kernels.map("square", x, out);
+    assert(out.every((y) => y === 9));
+  }
+});
+
+Deno.test("a thread that dies in its part is a sentence, and the kernels go on without it", () => {
+  /** A worker that takes a part, and is never heard of again. */
+  const start = (workerData: Start): Thread => {
+    const program = `
+      const { memory, words, place } = require("node:worker_threads").workerData;
+      const desk = new Int32Array(memory.buffer, words);
+      let left = 0;
+      while (left === 0 || Atomics.compareExchange(desk, place.left, left, left - 1) !== left) {
+        Atomics.wait(desk, place.left, 0);
+        left = Atomics.load(desk, place.left);
+      }`;
+    const worker = new Worker(program, { eval: true, workerData });
+    worker.unref();
+    return worker;
+  };
+  const team = openTeam(module, { threads: 2, start, reluctance: 0, limit: 50 });
+  const [x, y] = [shared(new Float32Array(1 << 16).fill(1)), zeros(1 << 16)];
+  const square = (): void =>
+    team.run("map_square", [from(x.byteOffset, 4), from(y.byteOffset, 4), sizeOf(4)], { units: x.length, cost: 5 });
+  const until = performance.now() + 10_000;
+  assertThrows(
+    () => {
+      while (performance.now() < until) square();
+    },
+    Error,
+    "Cannot finish map_square as a thread was lost in the middle of it: run again with one thread",
+  );
+  y.fill(0);
+  square();
+  assert(y.every((value) => value === 1));
+});
+
+Deno.test("a kernel that fails in any thread is an error in the calling one", () => {
+  const team = openTeam(module, { threads: 2, reluctance: 0 });
+  const last = 2 ** 32 - 8; // half a vector before the end
+  const beyond = (): void => team.run("map_square", [last, last, 16], { units: 16, cost: 1e6 });
+  assertThrows(beyond, RangeError, "Cannot finish map_square as it reached beyond the memory");
+  team.close();
+});
+
+Deno.test("openKernels() refuses numbers of threads that are none", async () => {
+  for (const threads of [0, -1, 1.5, NaN, 65]) {
+    await assertRejects(
+      () => openKernels({ threads }),
+      RangeError,
+      `Cannot open kernels as threads must be a whole number from 1 to 64: current value is ${threads}`,
+    );
+  }
+});
+
+Deno.test("kernels are made anew for another number of threads, and only then", async () => {
+  await openKernels({ threads: 3 });
+  const three = kernels("f32");
+  await openKernels({ backend: "reference", threads: 3 });
+  await openKernels({ threads: 3 });
+  assertStrictEquals(kernels("f32"), three);
+  await openKernels({ threads: 1 });
+  assert(kernels("f32") !== three);
+});
