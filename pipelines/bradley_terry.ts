@@ -1,6 +1,7 @@
 /** Strengths of items from comparisons, with honest intervals: `deno run pipelines/bradley_terry.ts`. */
 import { count, define, file, number, oneOf, pipeline, text, toggle } from "../mod.ts";
 import { explainFit, fitItems, loadComparisons, rankItems, resample } from "./bradley_terry_stages.ts";
+import { writeReport } from "./bradley_terry_report.ts";
 import { summary } from "./bradley_terry_summary.ts";
 import { main } from "./main.ts";
 
@@ -22,6 +23,7 @@ export const settings = define({
   scale: oneOf(["elo", "log"], { help: "ratings of 400 points for tenfold odds, or log-abilities" }),
   anchor: text("", { help: "an item and its rating, NAME=1000; without it the mean is 1000 (0 on the log scale)" }),
   bootstrap: count(0, { help: "resamples for percentile intervals, whole clusters with --cluster" }),
+  out: file({ help: "folder for report.html and ranking.json; needs -W" }),
   next: count(5, { help: "pairs to compare next, most informative first" }),
 });
 
@@ -32,6 +34,7 @@ export const bradleyTerry = (s: typeof settings.values) =>
     rankItems(s),
     resample(s),
     explainFit(s),
+    writeReport(s),
   ]);
 
 if (import.meta.main) await main(bradleyTerry, settings, summary);

@@ -21,10 +21,16 @@ import {
 } from "./bradley_terry_stages.ts";
 import type { Summary } from "./main.ts";
 
-type Ranked = LoadedComparisons & FittedItems & RankedItems & { readonly resamples: Bootstrap | null } & Explained;
+/** The state at the end of the ranking pipeline. */
+export type Ranked =
+  & LoadedComparisons
+  & FittedItems
+  & RankedItems
+  & { readonly resamples: Bootstrap | null }
+  & Explained;
 
 /** One item as it is printed; an item compared with nobody (in its group) has no numbers. */
-interface Line {
+export interface Line {
   readonly name: string;
   /** Which group of comparable items it belongs to, from 1. */
   readonly component: number;
@@ -43,7 +49,7 @@ interface Line {
 }
 
 /** Ratings on the scale asked for, against the anchor or the mean. */
-function linesOf(state: Ranked): Line[] {
+export function linesOf(state: Ranked): Line[] {
   const { items, logAbility, errors, ranks, played, rates, covariance, shown: { scale, anchor, level } } = state;
   const unit = scale === "elo" ? ELO_PER_NAT : 1, z = normalQuantile(1 - level);
   const given = anchorOf(anchor), fixedItem = given === undefined ? -1 : items.indexOf(given.name);
@@ -94,7 +100,7 @@ function intervalOf({ resamples, shown }: Ranked, i: number, anchor: number): { 
 
 const TIE = "(tie)", ORDER = "(order)";
 
-function document(state: Ranked, lines: readonly Line[]): Readonly<Record<string, unknown>> {
+export function document(state: Ranked, lines: readonly Line[]): Readonly<Record<string, unknown>> {
   const { fit, ranking, graph, read, source, items, ranks, errorKind, otherErrors, resamples } = state;
   const theta = fit?.model.ties === "rao-kupper" ? "logTheta" : "logNu";
   const name = (i: number): string => items[i]!;
@@ -174,7 +180,7 @@ const WORDS: Readonly<Record<string, string>> = {
 };
 
 /** Sentences under the table: what was fitted, and how far to believe it. */
-function remarks(state: Ranked, lines: readonly Line[]): string[] {
+export function remarks(state: Ranked, lines: readonly Line[]): string[] {
   const { fit, ranks, items, shown, otherErrors, goodness } = state;
   const name = (i: number): string => shorten(items[i]!, 32), z = normalQuantile(1 - shown.level);
   const plusMinus = (x: number, se: number | undefined): string =>
@@ -229,7 +235,7 @@ function resampled({ rounds, degenerate }: Bootstrap): string {
   return `Intervals from ${rounds} resamples${marked}`;
 }
 
-function headline({ read, fit, items, source, errorKind }: Ranked): string {
+export function headline({ read, fit, items, source, errorKind }: Ranked): string {
   const model = fit === null ? "Plackett–Luce" : {
     half: "Bradley–Terry",
     davidson: "Davidson",

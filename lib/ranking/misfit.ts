@@ -4,19 +4,23 @@ import { designOfFit, type StrengthFit } from "./fit_strengths.ts";
 import { predict, workspace } from "./likelihood.ts";
 import { twoSidedTail } from "./distributions.ts";
 
-/** A pair whose results differ from what the fit expects. */
+/** Two items' results together against what the fit expects of them. */
 export interface PairMisfit {
-  /** Indices of the two items. */
+  /** Indices of the two items, the smaller first. */
   readonly items: readonly [number, number];
   /** Points of the first item seen, a tie half a point. */
   readonly observed: number;
   /** Points of the first item that the fit expects. */
   readonly expected: number;
+  /** Variance of the points under the fit. */
+  readonly variance: number;
   /** Number of comparisons. */
   readonly games: number;
-  /** (observed − expected) / standard deviation under the fit. */
+  /** (observed − expected) / √variance. */
   readonly z: number;
 }
+
+type PairTotals = Omit<PairMisfit, "z">;
 
 /** Three items that beat each other in a circle more than strengths allow. */
 export interface TripleMisfit {
@@ -30,49 +34,36 @@ export interface TripleMisfit {
   readonly pValue: number;
 }
 
-interface PairTotals {
-  readonly observed: number;
-  readonly expected: number;
-  readonly variance: number;
-  readonly games: number;
-}
-
-/** Points, expectation and variance of each pair i < j that met, by key i · items + j. */
-function pairTotals(fit: StrengthFit): Map<number, PairTotals> {
+/** The totals of every pair that met. */
+function pairTotals(fit: StrengthFit): readonly PairTotals[] {
   const design = designOfFit(fit), space = workspace(design), { data } = fit;
   predict(design, fit.theta, space);
   const totals = new Map<number, PairTotals>();
   for (let r = 0; r < data.first.length; r++) {
     const [win, loss, tie] = design.outcome.logProbabilities(space.eta[r]!, space.tie[r]!);
     const games = data.winsFirst[r]! + data.winsSecond[r]! + data.ties[r]!;
+    if (games === 0) continue;
     const t = design.outcome.tieParameter ? Math.exp(tie) : 0;
     const swap = data.first[r]! > data.second[r]!;
     const p = Math.exp(swap ? loss : win) + t / 2;
     const i = Math.min(data.first[r]!, data.second[r]!), j = Math.max(data.first[r]!, data.second[r]!);
-    const at = i * data.items.length + j;
-    const so = totals.get(at) ?? { observed: 0, expected: 0, variance: 0, games: 0 };
+    const at = i * data.items.length + j, so = totals.get(at);
     totals.set(at, {
-      observed: so.observed + (swap ? data.winsSecond[r]! : data.winsFirst[r]!) + data.ties[r]! / 2,
-      expected: so.expected + games * p,
-      variance: so.variance + games * (p * (1 - p) - t / 4),
-      games: so.games + games,
+      items: [i, j],
+      observed: (so?.observed ?? 0) + (swap ? data.winsSecond[r]! : data.winsFirst[r]!) + data.ties[r]! / 2,
+      expected: (so?.expected ?? 0) + games * p,
+      variance: (so?.variance ?? 0) + games * (p * (1 - p) - t / 4),
+      games: (so?.games ?? 0) + games,
     });
   }
-  return totals;
+  return [...totals.values()];
 }
 
-/** The `count` pairs farthest from what the fit expects, worst first. */
+/** The `count` pairs farthest from what the fit expects, worst first; `Infinity` for all that met. */
 export function worstPairs(fit: StrengthFit, count = 10): readonly PairMisfit[] {
-  const n = fit.data.items.length;
-  return [...pairTotals(fit)]
-    .filter(([, { variance }]) => variance > 0)
-    .map(([at, { observed, expected, variance, games }]): PairMisfit => ({
-      items: [Math.floor(at / n), at % n],
-      observed,
-      expected,
-      games,
-      z: (observed - expected) / Math.sqrt(variance),
-    }))
+  return pairTotals(fit)
+    .filter(({ variance }) => variance > 0)
+    .map((pair) => ({ ...pair, z: (pair.observed - pair.expected) / Math.sqrt(pair.variance) }))
     .sort((a, b) => Math.abs(b.z) - Math.abs(a.z))
     .slice(0, count);
 }
@@ -92,8 +83,8 @@ export function worstTriples(fit: StrengthFit, count = 10): readonly TripleMisfi
     throw new RangeError(`Cannot compute worstTriples as there may be at most 400 items: current value is ${n}`);
   }
   const odds = new Float64Array(n * n).fill(NaN), variance = new Float64Array(n * n);
-  for (const [at, { observed, games }] of pairTotals(fit)) {
-    const i = Math.floor(at / n), j = at % n, lost = games - observed;
+  for (const { items: [i, j], observed, games } of pairTotals(fit)) {
+    const lost = games - observed;
     odds[i * n + j] = Math.log((observed + 0.5) / (lost + 0.5));
     odds[j * n + i] = -odds[i * n + j]!;
     variance[i * n + j] = variance[j * n + i] = 1 / (observed + 0.5) + 1 / (lost + 0.5);

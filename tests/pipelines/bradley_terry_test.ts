@@ -115,3 +115,29 @@ Deno.test({
     await Deno.remove(path);
   },
 });
+
+Deno.test({
+  name: "--out writes the document and a page that holds every item, escaped, and no script",
+  ignore: !canWrite,
+  fn: async () => {
+    const folder = await Deno.makeTempDir(), path = `${folder}/votes.csv`;
+    await Deno.writeTextFile(path, "item_a,item_b,wins_a,wins_b,ties\n<b>&co,y,3,1,1\ny,z,2,1,0\nz,<b>&co,1,1,1\n");
+    const { out } = await use("--data", path, "--out", `${folder}/run`, "--json", "--quiet");
+    const page = await Deno.readTextFile(`${folder}/run/report.html`);
+    assertStringIncludes(page, "&lt;b&gt;&amp;co");
+    assert(!page.includes("<b>") && !page.includes("<script") && !page.includes("NaN") && !page.includes("undefined"));
+    const written = JSON.parse(await Deno.readTextFile(`${folder}/run/ranking.json`));
+    assertEquals(written.items, JSON.parse(out).items);
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "--out without permission to write ends with 2 and names the flag",
+  ignore: canWrite,
+  fn: async () => {
+    const { code, err } = await use("--out", "run", "--quiet");
+    assertEquals(code, 2);
+    assertStringIncludes(err, "run it again with -W (or --allow-write=run) before the script");
+  },
+});

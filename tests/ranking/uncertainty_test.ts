@@ -225,7 +225,7 @@ Deno.test("bootstrap intervals cover the truth in about 95 % of 200 simulations"
   let hits = 0;
   for (let s = 0; s < 200; s++) {
     const found = fit(simulated(fold(key(78), s), { strengths: [0.7, 0, -0.7], perPair: 40 }));
-    const { low, high } = bootstrapInterval(bootstrap(fold(key(79), s), found, { rounds: 199 }), 0);
+    const { low, high } = bootstrapInterval(bootstrap(fold(key(79), s), found, { rounds: 79 }), 0);
     if (low <= 0.7 && 0.7 <= high) hits++;
   }
   assert(hits >= 181 && hits <= 198, `${hits}`);
