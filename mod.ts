@@ -2,64 +2,152 @@
  * Preference alignment of language models in TypeScript: Bradley–Terry, DPO and the pipelines around them, as pure
  * functions over immutable tensors.
  *
+ * This is the export list, room by room in the order of the house. A loss of your own is a function of tensors that
+ * returns `Loss`; `update` makes a training stage of it, and `pipeline` puts stages in a row. What writes into a tensor's
+ * memory is not exported.
+ *
  * @module
  */
-export * from "./lib/data/batches.ts";
-export * from "./lib/data/chat.ts";
-export type { DropReason, Issue, Place } from "./lib/data/issue.ts";
-export * from "./lib/data/load.ts";
-export * from "./lib/data/overflow.ts";
-export * from "./lib/data/pair.ts";
-export * from "./lib/data/report.ts";
-export * from "./lib/data/split.ts";
-export * from "./lib/data/token_pair.ts";
-export * from "./lib/data/tokenizer.ts";
-export * from "./lib/data/tokenizer_from_json.ts";
-export * from "./lib/data/tokenizer_json.ts";
-export * from "./lib/data/train_tokenizer.ts";
-export * from "./lib/evaluation/interval.ts";
-export { contentHash } from "./lib/flow/content_hash.ts";
-export type { Checkpoint, Identity, Packed } from "./lib/flow/checkpoint.ts";
-export * from "./lib/flow/event.ts";
-export * from "./lib/flow/pipeline.ts";
-export * from "./lib/flow/run.ts";
-export * from "./lib/flow/setting.ts";
-export * from "./lib/flow/settings.ts";
-export * from "./lib/flow/stage.ts";
-export * from "./lib/grad/check_grads.ts";
-export * from "./lib/grad/layers.ts";
-export * from "./lib/grad/ops.ts";
-export * from "./lib/grad/value_and_grad.ts";
-export * from "./lib/io/files.ts";
-export * from "./lib/losses/dpo.ts";
-export * from "./lib/losses/sft.ts";
-export * from "./lib/model/decoder.ts";
-export * from "./lib/model/generate.ts";
-export * from "./lib/model/logps.ts";
-export * from "./lib/model/sampling.ts";
-export * from "./lib/optim/adamw.ts";
-export * from "./lib/optim/clip.ts";
-export * from "./lib/optim/schedule.ts";
-export * from "./lib/optim/transform.ts";
+
+// Results at the edges: a failure or a value.
+export { all, inputFailure, left, right, traverse } from "./lib/result.ts";
+export type { ErrorOf, Failure, Result, Values } from "./lib/result.ts";
+
+// Kernels: which provider computes.
+export { type Backend, openKernels } from "./lib/kernels/provider.ts";
+export { type AttentionShape } from "./lib/kernels/kernels.ts";
+
+// Tensors: immutable values, trees of them, lifetimes, randomness as an argument, means that join.
+export { cast, copy, dispose, isTensor, item, scalar, size, tensor, zeros } from "./lib/tensor/tensor.ts";
+export type { Dtype, ReadonlyFloats, Tensor } from "./lib/tensor/tensor.ts";
+export { leaves, treeMap } from "./lib/tensor/tree.ts";
+export { scope } from "./lib/tensor/scope.ts";
+export { choice, fold, integer, type Key, key, normal, permutation, split, uniform } from "./lib/tensor/random.ts";
+export { divide, divideMeans, joinMeans, type Mean, meanOf, type Means } from "./lib/tensor/mean.ts";
+export { type Batch, type Example, pack } from "./lib/tensor/ragged.ts";
+
+// Gradients: operations with their derivatives, the backward walk, and the check that keeps both honest.
+export {
+  add,
+  div,
+  exp,
+  log,
+  logSigmoid,
+  mul,
+  neg,
+  reshape,
+  scale,
+  segmentSum,
+  shift,
+  sigmoid,
+  square,
+  stopGradient,
+  sub,
+  sum,
+} from "./lib/grad/ops.ts";
+export {
+  attention,
+  chosenLogProbs,
+  gatherRows,
+  linear,
+  rmsNorm,
+  rotary,
+  rotaryTable,
+  siluGate,
+  take,
+} from "./lib/grad/layers.ts";
+export type { RotaryTable } from "./lib/grad/layers.ts";
+export { accumulateGrads, type Gradient, type Loss, valueAndGrad } from "./lib/grad/value_and_grad.ts";
+export { derive, type Vjp } from "./lib/grad/primitive.ts";
+export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
+
+// Models: one decoder described by data, log-probabilities of completions, generation.
+export { decoderTree, headOf, hiddenStates, initDecoder } from "./lib/model/decoder.ts";
+export type { DecoderConfig, DecoderParams, LayerParams } from "./lib/model/decoder.ts";
+export { logps, tokenLogps } from "./lib/model/logps.ts";
+export { generate, type Generated, type GenerateOptions, type LanguageModel } from "./lib/model/generate.ts";
+export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
+
+// Optimizers: transforms of gradients, and schedules.
+export { adamw, type AdamwOptions, type AdamwState } from "./lib/optim/adamw.ts";
+export { clipByGlobalNorm, globalNorm } from "./lib/optim/clip.ts";
+export { constantSchedule, cosineSchedule, dpoAuthorsWarmup, linearSchedule } from "./lib/optim/schedule.ts";
+export type { Phases, Schedule } from "./lib/optim/schedule.ts";
+export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/transform.ts";
+
+// Losses: functions of numbers, one for each published loss.
+export { dpoLoss, type DpoOptions, type PairLogps } from "./lib/losses/dpo.ts";
+export { sftLoss, type SftOptions } from "./lib/losses/sft.ts";
+
+// Data: from lines to pairs, from text to token ids, with an account of every row.
+export { decodePair, type Pair } from "./lib/data/pair.ts";
+export { type LoadOptions, readPairs } from "./lib/data/load.ts";
+export { countOf, type CutReason, type Loaded, type LoadReport, reportText, type Tally } from "./lib/data/report.ts";
+export { type DropReason, type Issue, type Place } from "./lib/data/issue.ts";
+export { type PromptSplit, splitByPrompt } from "./lib/data/split.ts";
+export {
+  ASSISTANT,
+  CHAT_TOKENS,
+  decodeCompletion,
+  encodeCompletion,
+  encodePrompt,
+  END,
+  promptMessages,
+  specialId,
+  USER,
+} from "./lib/data/chat.ts";
+export type { Message, Prompt } from "./lib/data/chat.ts";
+export { decode, encode, type Tokenizer } from "./lib/data/tokenizer.ts";
+export { trainTokenizer, type TrainTokenizerOptions } from "./lib/data/train_tokenizer.ts";
+export { tokenizerFromJson } from "./lib/data/tokenizer_from_json.ts";
+export { tokenizerJson } from "./lib/data/tokenizer_json.ts";
+export type { AddedTokenJson, ByteLevelJson, TokenizerJson } from "./lib/data/tokenizer_json.ts";
+export { encodePair, type TokenPair } from "./lib/data/token_pair.ts";
+export { fitPairs, type Overflow } from "./lib/data/overflow.ts";
+export { batches, type BatchOptions } from "./lib/data/batches.ts";
+
+// Rankings: strengths of items from comparisons, with errors, tests and what to compare next. The room keeps its list.
 export * from "./lib/ranking/mod.ts";
-export * from "./lib/report/progress.ts";
-export * from "./lib/report/table.ts";
-export * from "./lib/result.ts";
-export * from "./lib/stages/dpo_update.ts";
-export * from "./lib/stages/evaluate_likelihood.ts";
-export * from "./lib/stages/evaluate_pairs.ts";
-export * from "./lib/stages/evaluate_replies.ts";
-export * from "./lib/stages/init_policy.ts";
-export * from "./lib/stages/load_pairs.ts";
-export * from "./lib/stages/reference.ts";
-export * from "./lib/stages/sft_update.ts";
-export * from "./lib/stages/state.ts";
-export * from "./lib/stages/tokenize.ts";
-export * from "./lib/stages/update.ts";
-export * from "./lib/tensor/mean.ts";
-export * from "./lib/tensor/ragged.ts";
-export * from "./lib/tensor/random.ts";
-export * from "./lib/tensor/scope.ts";
-export * from "./lib/tensor/tensor.ts";
-export * from "./lib/tensor/tree.ts";
-export { openKernels } from "./lib/kernels/provider.ts";
+
+// Evaluation: estimates with their intervals.
+export { meanEstimate, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
+export type { Estimate, Share } from "./lib/evaluation/interval.ts";
+
+// Flow: stages, pipelines, settings, and the one way to run them.
+export { attempt, once, scan } from "./lib/flow/stage.ts";
+export type { About, Attempt, Call, Context, Scan, Stage, StepContext, StepResult, Work } from "./lib/flow/stage.ts";
+export { type AddsOf, type Fits, type Merge, type NeedsOf, pipeline, repeat } from "./lib/flow/pipeline.ts";
+export { finish, type Run, run, type RunOptions } from "./lib/flow/run.ts";
+export { type Event, type Metrics, type Note, type Path, showPath, type Stopped } from "./lib/flow/event.ts";
+export { type Checkpoint, type Identity, type Packed } from "./lib/flow/checkpoint.ts";
+export { contentHash } from "./lib/flow/content_hash.ts";
+export { count, file, number, oneOf, text, toggle } from "./lib/flow/setting.ts";
+export type { Help, NumberOptions, Setting } from "./lib/flow/setting.ts";
+export { define } from "./lib/flow/settings.ts";
+export type { FlagOptions, SettingFields, Settings, SettingValues, Unread } from "./lib/flow/settings.ts";
+
+// Stages: steps of the methods, from fields of the state to fields of the state.
+export type { PairState, PolicyState, RefLogpsState, RefState, RowState } from "./lib/stages/state.ts";
+export { type LoadedState, loadPairs, type PairSource } from "./lib/stages/load_pairs.ts";
+export { fitTokenizer, initPolicy, type VocabularyState } from "./lib/stages/init_policy.ts";
+export { tokenize } from "./lib/stages/tokenize.ts";
+export { exampleOf, freezeRef, logpsOf, refLogps } from "./lib/stages/reference.ts";
+export { demonstrateChosen, type Demonstration, type DemonstrationState, sftUpdate } from "./lib/stages/sft_update.ts";
+export { dpoUpdate, type DpoUpdateOptions } from "./lib/stages/dpo_update.ts";
+export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
+export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";
+export { evaluateReplies } from "./lib/stages/evaluate_replies.ts";
+export type {
+  Answer,
+  BeforeAfter,
+  EvalPrompt,
+  EvaluateRepliesOptions,
+  Reply,
+  ReplyEvaluation,
+} from "./lib/stages/evaluate_replies.ts";
+export { evaluateLikelihood, type LikelihoodEvaluation } from "./lib/stages/evaluate_likelihood.ts";
+
+// Report and files: a fold over events to text, and reading what the user names.
+export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";
+export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from "./lib/report/table.ts";
+export { readBytes, readText } from "./lib/io/files.ts";

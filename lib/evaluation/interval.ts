@@ -3,24 +3,34 @@ import { fold, type Key, uniform } from "../tensor/random.ts";
 
 /** An estimate, the ends of its 95 % interval, and how many cases it is from. */
 export interface Estimate {
+  /** The best guess, in the unit of the cases. */
   readonly estimate: number;
+  /** Lower end of the 95 % interval. */
   readonly low: number;
+  /** Upper end of the 95 % interval. */
   readonly high: number;
+  /** Cases it is from. */
   readonly n: number;
 }
 
 /** A share of comparisons won. A tie counts half, and how many there were is said. */
 export interface Share extends Estimate {
+  /** Comparisons that neither side won, counted half. */
   readonly ties: number;
 }
 
 const Z95 = 1.959963984540054;
 
 /**
- * A share with Wilson's interval: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96.
+ * A share with Wilson's interval: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. Of nothing it is NaN.
  *
  * @param margins of each comparison: > 0 won, < 0 lost, 0 tied
- * @see Wilson 1927
+ * @see Wilson 1927, "Probable inference, the law of succession, and statistical inference"
+ * @example
+ * ```ts
+ * import { shareWon } from "@logratio/logratio";
+ * const { estimate, low, high } = shareWon([2, 1, 0, -1]); // 0.625, between 0.22 and 0.91
+ * ```
  */
 export function shareWon(margins: readonly number[]): Share {
   const n = margins.length;
@@ -32,7 +42,11 @@ export function shareWon(margins: readonly number[]): Share {
   return { estimate: p, low: (centre - half) / scale, high: (centre + half) / scale, n, ties };
 }
 
-/** A mean with its normal interval: x̄ ± 1.96·s/√n. */
+/**
+ * A mean with its normal interval: x̄ ± 1.96·s/√n. Of a single value the interval is NaN, of nothing all is.
+ *
+ * @param values independent cases
+ */
 export function meanEstimate(values: readonly number[]): Estimate & { readonly standardError: number } {
   const n = values.length;
   const mean = values.reduce((a, b) => a + b, 0) / n;
@@ -46,6 +60,7 @@ export function meanEstimate(values: readonly number[]): Estimate & { readonly s
  * @param key draws the resamples
  * @param scores of a and b, prompt by prompt
  * @param options.rounds resamples, default 2000
+ * @throws {RangeError} if the two lists differ in length or are empty
  * @see Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13
  */
 export function winRate(
@@ -54,6 +69,11 @@ export function winRate(
   options: { readonly rounds?: number } = {},
 ): Share {
   const { rounds = 2000 } = options;
+  if (a.length !== b.length || a.length === 0) {
+    throw new RangeError(
+      `Cannot compute winRate as both need the scores of the same prompts: there are ${a.length} and ${b.length}`,
+    );
+  }
   const points = a.map((x, i) => 0.5 + 0.5 * Math.sign(x - (b[i] as number)));
   const n = points.length;
   const total = points.reduce((s, x) => s + x, 0);
@@ -68,6 +88,9 @@ export function winRate(
 
 /**
  * How much of the possible win rate was reached: (win − ½) / (ceiling − ½). 0 is no better than before, 1 is perfect.
+ *
+ * @param win win rate in [0, 1], ties half
+ * @param ceiling win rate of a perfect policy, > ½
  */
 export function shareOfCeiling(win: number, ceiling: number): number {
   return (win - 0.5) / (ceiling - 0.5);

@@ -7,8 +7,11 @@ import { valueAndGrad } from "./value_and_grad.ts";
 
 /** The two sides of the comparison and their relative difference. */
 export interface GradientCheck {
+  /** d·∇(c·f) by the backward walk. */
   readonly analytic: number;
+  /** The same slope by central differences. */
   readonly numeric: number;
+  /** |analytic − numeric| / max(1, |numeric|). */
   readonly error: number;
 }
 

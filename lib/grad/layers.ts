@@ -112,7 +112,9 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
 
 /** Cosines and sines of the rotary angles, `[positions, headDim/2]`. */
 export interface RotaryTable {
+  /** Cosines, `[positions, headDim/2]`. */
   readonly cos: Tensor;
+  /** Sines, `[positions, headDim/2]`. */
   readonly sin: Tensor;
 }
 
@@ -160,7 +162,9 @@ export function attention(
   segments: Int32Array,
   shape: AttentionShape,
 ): Tensor {
-  if (segments.length % SEGMENT !== 0) throw new RangeError("Cannot attend as a segment has six integers");
+  if (segments.length % SEGMENT !== 0) {
+    throw new RangeError(`Cannot attend as a segment has ${SEGMENT} integers: there are ${segments.length}`);
+  }
   const provider = kernels(q.dtype);
   const [out, lse] = [emptyLike(q), empty(q.dtype, [q.shape[0] as number, shape.heads])];
   provider.attention(floats(q), floats(k), floats(v), segments, floats(out), floats(lse), shape);

@@ -115,8 +115,12 @@ export function sum(x: Tensor): Tensor {
  * @throws {RangeError} if the offsets do not cover x
  */
 export function segmentSum(x: Tensor, offsets: Int32Array): Tensor {
-  if (offsets[0] !== 0 || offsets.at(-1) !== size(x.shape) || offsets.some((o, i) => o < (offsets[i - 1] ?? 0))) {
-    throw new RangeError(`Cannot sum segments as the offsets must rise from 0 to ${size(x.shape)}`);
+  const falls = offsets.findIndex((o, i) => i === 0 ? o !== 0 : o < (offsets[i - 1] as number));
+  if (falls >= 0 || offsets.at(-1) !== size(x.shape)) {
+    const at = falls >= 0 ? falls : offsets.length - 1;
+    throw new RangeError(
+      `Cannot sum segments as the offsets must rise from 0 to ${size(x.shape)}: offsets[${at}] is ${offsets[at]}`,
+    );
   }
   const out = build(x.dtype, [offsets.length - 1], (o) => kernels(x.dtype).segmentSum(floats(x), offsets, o));
   return derive(out, [x], (g) => {

@@ -8,14 +8,19 @@ import { nodeOf, traceLeaf } from "./primitive.ts";
 
 /** What a loss returns: a differentiable sum with its count, divided once, and metrics under the field's names. */
 export interface Loss {
+  /** The scalar to differentiate, as a sum over `count` terms. */
   readonly loss: Mean<Tensor>;
+  /** Figures worth showing, each with its own count. */
   readonly metrics: Means;
 }
 
 /** A loss, its gradient by the first argument, and its metrics. `loss` and `grads` are of the mean sum / count. */
 export interface Gradient<P> {
+  /** sum / count. */
   readonly loss: number;
+  /** ∂(sum / count)/∂params, a tree of the structure of the params. */
   readonly grads: P;
+  /** Figures worth showing, not divided yet. */
   readonly metrics: Means;
 }
 
@@ -82,12 +87,16 @@ function sumAndGrad<P, R extends readonly unknown[]>(
   const traced = treeMap((leaf) => traceLeaf(alias(leaf)), params);
   const { loss, metrics } = f(traced, ...rest);
   if (size(loss.sum.shape) !== 1) {
-    throw new TypeError(`Cannot differentiate a loss of shape ${showShape(loss.sum.shape)} as it must be a scalar`);
+    throw new TypeError(
+      `Cannot differentiate a loss as it must be a scalar: its shape is ${showShape(loss.sum.shape)}`,
+    );
   }
   if (nodeOf(loss.sum) === undefined) {
-    throw new TypeError("Cannot differentiate a loss that does not depend on its params");
+    throw new TypeError("Cannot differentiate a loss as it must depend on its params: none of them leads to it");
   }
-  if (!(loss.count > 0)) throw new RangeError(`Cannot average a loss as its count must be > 0: it is ${loss.count}`);
+  if (!(loss.count > 0)) {
+    throw new RangeError(`Cannot average a loss as its count must be > 0: current value is ${loss.count}`);
+  }
   const found = backward(loss.sum);
   const grads = treeMap((leaf) => found.get(leaf) ?? zeros(leaf.dtype, leaf.shape), traced);
   return { sum: item(loss.sum), count: loss.count, grads, metrics };
@@ -136,7 +145,7 @@ export function accumulateGrads<P, B>(
   f: (params: P, batch: B) => Loss,
 ): (params: P, batches: readonly B[]) => Gradient<P> {
   return (params, batches) => {
-    if (batches.length === 0) throw new RangeError("Cannot accumulate gradients as there is no batch");
+    if (batches.length === 0) throw new RangeError("Cannot accumulate gradients as there must be at least one batch");
     const [first, ...others] = batches as readonly [B, ...B[]];
     const start = scope(() => sumAndGrad(f, params, [first]));
     return mean(others.reduce((total, batch) => scope(() => join(total, sumAndGrad(f, params, [batch]))), start));

@@ -22,15 +22,21 @@ import type { AttentionShape } from "../kernels/kernels.ts";
 
 /** Architecture of a decoder. Each part is a union, so that another kind of it is another case and not another model. */
 export interface DecoderConfig {
+  /** Token ids are 0 … vocabSize − 1; V in shapes. */
   readonly vocabSize: number;
+  /** Width of the residual stream; d in shapes. */
   readonly hiddenSize: number;
+  /** Number of layers. */
   readonly layers: number;
   /** Most tokens of a sequence, prompt and completion together. */
   readonly contextLength: number;
+  /** Norm before attention, before the MLP and after the last layer; `eps` is added to the mean square. */
   readonly norm: { readonly type: "rms"; readonly eps: number };
+  /** How positions enter: rotary angles of base `theta`. */
   readonly positions: { readonly type: "rotary"; readonly theta: number };
   /** Query heads share key/value heads in groups of heads / kvHeads. */
   readonly attention: { readonly heads: number; readonly kvHeads: number; readonly headDim: number };
+  /** Feed-forward part: `size` is the width between gate and down. */
   readonly mlp: { readonly type: "gatedSilu"; readonly size: number };
   /** Whether the language-model head is the embedding itself. */
   readonly tiedEmbeddings: boolean;
@@ -38,22 +44,35 @@ export interface DecoderConfig {
 
 /** Parameters of one layer; matrices are `[out, in]`. */
 export interface LayerParams {
+  /** Weights of the norm before attention, `[d]`. */
   readonly attentionNorm: Tensor;
+  /** `[heads·headDim, d]`. */
   readonly query: Tensor;
+  /** `[kvHeads·headDim, d]`. */
   readonly key: Tensor;
+  /** `[kvHeads·headDim, d]`. */
   readonly value: Tensor;
+  /** From attended values to the residual stream, `[d, heads·headDim]`. */
   readonly output: Tensor;
+  /** Weights of the norm before the MLP, `[d]`. */
   readonly mlpNorm: Tensor;
+  /** `[mlp.size, d]`. */
   readonly gate: Tensor;
+  /** `[mlp.size, d]`. */
   readonly up: Tensor;
+  /** From the MLP to the residual stream, `[d, mlp.size]`. */
   readonly down: Tensor;
 }
 
 /** Parameters of a decoder; `head` is there where embeddings are not tied. */
 export interface DecoderParams {
+  /** A row for each token, `[V, d]`. */
   readonly embedding: Tensor;
+  /** The layers, first to last. */
   readonly layers: readonly LayerParams[];
+  /** Weights of the norm after the last layer, `[d]`. */
   readonly norm: Tensor;
+  /** The language-model head where it is not the embedding, `[V, d]`. */
   readonly head?: Tensor;
 }
 

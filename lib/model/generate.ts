@@ -5,6 +5,7 @@
  * the sample's number, and the kernels are batch invariant. A prompt is computed once for all of its samples.
  */
 import { attention, gatherRows, linear, type RotaryTable } from "../grad/layers.ts";
+import { SEGMENT } from "../kernels/kernels.ts";
 import { fold, type Key, uniform } from "../tensor/random.ts";
 import { pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
@@ -14,12 +15,15 @@ import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./
 
 /** A decoder and its parameters. */
 export interface LanguageModel {
+  /** Architecture. */
   readonly config: DecoderConfig;
+  /** Parameters of that architecture. */
   readonly params: DecoderParams;
 }
 
 /** What to generate. */
 export interface GenerateOptions extends Sampling {
+  /** Draws the tokens. */
   readonly key: Key;
   /** Completions a prompt. Default 1. */
   readonly samples?: number;
@@ -97,8 +101,8 @@ function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): 
 /** The pass over all prompts at once. */
 function prefill(prompts: readonly Int32Array[]): Pass {
   const { ids, positions, segments } = pack(prompts.map((prompt) => ({ prompt, completions: [] })));
-  const ends = prompts.map((_, i) => (segments[i * 6 + 1] as number) - 1);
-  return { ids, positions, segments, rows: ids.map((_, i) => i), wanted: Int32Array.from(ends) };
+  const last = Int32Array.from(prompts, (_, i) => (segments[i * SEGMENT + 1] as number) - 1);
+  return { ids, positions, segments, rows: ids.map((_, i) => i), wanted: last };
 }
 
 /** The pass over the newest token of every sample that goes on. */

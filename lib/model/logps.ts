@@ -4,27 +4,16 @@
  */
 import { chosenLogProbs, gatherRows } from "../grad/layers.ts";
 import { segmentSum } from "../grad/ops.ts";
-import { type Batch, completionTokens } from "../tensor/ragged.ts";
+import { type Batch, completionTokens, stretches } from "../tensor/ragged.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { SEGMENT } from "../kernels/kernels.ts";
 import { type DecoderConfig, type DecoderParams, headOf, hiddenStates } from "./decoder.ts";
 
 /** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
-function predictors({ segments }: Batch, tokens: Int32Array): Int32Array {
-  const rows = tokens.map((t) => t - 1);
-  let at = 0;
-  for (let s = 0; s < segments.length; s += SEGMENT) {
-    const [start, end, prefixStart, prefixEnd] = segments.subarray(s, s + 4) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (prefixEnd === prefixStart) continue;
-    rows[at] = prefixEnd - 1;
-    at += end - start;
-  }
-  return rows;
+function predictors(batch: Batch): Int32Array {
+  const rows = stretches(batch).flatMap(({ start, end, promptEnd }) =>
+    Array.from({ length: end - start }, (_, i) => i === 0 ? promptEnd - 1 : start + i - 1)
+  );
+  return Int32Array.from(rows);
 }
 
 /**
@@ -35,9 +24,8 @@ function predictors({ segments }: Batch, tokens: Int32Array): Int32Array {
  * @returns `[C]`: completion b holds the entries batch.offsets[b] … batch.offsets[b+1]−1
  */
 export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  const tokens = completionTokens(batch);
-  const hidden = gatherRows(hiddenStates(params, config, batch), predictors(batch, tokens));
-  return chosenLogProbs(hidden, headOf(params), tokens.map((t) => batch.ids[t] as number));
+  const hidden = gatherRows(hiddenStates(params, config, batch), predictors(batch));
+  return chosenLogProbs(hidden, headOf(params), completionTokens(batch).map((t) => batch.ids[t] as number));
 }
 
 /**

@@ -23,8 +23,11 @@ export interface AdamwOptions {
 
 /** Moments of every param, and how many steps were taken. */
 export interface AdamwState {
+  /** Steps taken. */
   readonly step: number;
+  /** m of every param: a tree of their structure. */
   readonly first: unknown;
+  /** v of every param: a tree of their structure. */
   readonly second: unknown;
 }
 

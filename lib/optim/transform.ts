@@ -10,8 +10,11 @@ import { treeMap } from "../tensor/tree.ts";
 
 /** What a transform returns: updates in the place of the gradients, its next state, and figures worth showing. */
 export interface Updated<P, S> {
+  /** What is to be added to the params: a tree of their structure. */
   readonly updates: P;
+  /** State for the next step. */
   readonly state: S;
+  /** Figures of this step, such as `grad_norm`. */
   readonly metrics: Readonly<Record<string, number>>;
 }
 

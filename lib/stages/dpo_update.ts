@@ -3,7 +3,6 @@ import type { TokenPair } from "../data/token_pair.ts";
 import type { Stage } from "../flow/stage.ts";
 import { take } from "../grad/layers.ts";
 import { dpoLoss, type DpoOptions } from "../losses/dpo.ts";
-import type { DecoderParams } from "../model/decoder.ts";
 import { logps } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
 import { tensor } from "../tensor/tensor.ts";
@@ -13,8 +12,6 @@ import { update, type UpdateOptions } from "./update.ts";
 
 /** Options of `dpoUpdate`: those of the loss and those of the training loop. */
 export interface DpoUpdateOptions extends Omit<DpoOptions, "labels">, UpdateOptions {}
-
-type Needs = PolicyState & RowState & RefLogpsState;
 
 /** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs. */
 function side(which: 0 | 1, count: number): Int32Array {
@@ -26,10 +23,13 @@ function side(which: 0 | 1, count: number): Int32Array {
  *
  * @see `dpoLoss`
  */
-export function dpoUpdate(options: DpoUpdateOptions): Stage<Needs, { readonly policy: DecoderParams }> {
+export function dpoUpdate(
+  options: DpoUpdateOptions,
+): Stage<PolicyState & RowState & RefLogpsState, Pick<PolicyState, "policy">> {
   const { beta, labelSmoothing = 0 } = options;
   return update("dpoUpdate", {
-    params: ({ policy }: Needs) => policy,
+    needs: ["config", "policy", "rows", "refLogps"],
+    params: ({ policy }) => policy,
     rows: ({ rows }) => rows,
     loss: ({ config, rows, refLogps }) => (policy, numbers) => {
       const pairs = Array.from(numbers, (n) => rows[n] as TokenPair);

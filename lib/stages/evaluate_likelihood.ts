@@ -9,11 +9,11 @@ import type { PolicyState, RefState } from "./state.ts";
 
 /** Negative log-likelihood per token, nats, before and after. */
 export interface LikelihoodEvaluation {
+  /** Under the reference. */
   readonly before: Estimate;
+  /** Under the policy. */
   readonly after: Estimate;
 }
-
-type Needs = PolicyState & RefState & Pick<DemonstrationState, "heldOutDemonstrations">;
 
 const CHUNK = 64;
 
@@ -24,9 +24,12 @@ function nll(params: DecoderParams, config: DecoderConfig, examples: readonly Ex
 }
 
 /** Scores held-out demonstrations under policy and reference. */
-export function evaluateLikelihood(): Stage<Needs, { readonly likelihood: LikelihoodEvaluation }> {
+export function evaluateLikelihood(): Stage<
+  PolicyState & RefState & Pick<DemonstrationState, "heldOutDemonstrations">,
+  { readonly likelihood: LikelihoodEvaluation }
+> {
   return scan("evaluateLikelihood", {
-    init: ({ heldOutDemonstrations }: Needs) => ({
+    init: ({ heldOutDemonstrations }) => ({
       carry: { before: [] as readonly number[], after: [] as readonly number[] },
       steps: Math.ceil(heldOutDemonstrations.length / CHUNK),
     }),
@@ -38,5 +41,5 @@ export function evaluateLikelihood(): Stage<Needs, { readonly likelihood: Likeli
       };
     },
     done: ({ before, after }) => ({ likelihood: { before: meanEstimate(before), after: meanEstimate(after) } }),
-  });
+  }, { needs: ["config", "policy", "ref", "heldOutDemonstrations"], adds: ["likelihood"] });
 }

@@ -1,8 +1,9 @@
 /** How well the policy's implicit reward tells chosen from rejected on pairs it never saw. */
 import { type Share, shareWon } from "../evaluation/interval.ts";
 import { scan, type Stage } from "../flow/stage.ts";
-import type { PolicyState, RefState, RowState } from "./state.ts";
+import { divide, meanOf } from "../tensor/mean.ts";
 import { exampleOf, logpsOf } from "./reference.ts";
+import type { PolicyState, RefState, RowState } from "./state.ts";
 
 /** What held-out pairs say. */
 export interface PairEvaluation {
@@ -14,21 +15,18 @@ export interface PairEvaluation {
   readonly drift: { readonly chosen: number; readonly rejected: number };
 }
 
-type Needs = PolicyState & RefState & RowState;
-
 const CHUNK = 64;
 
 /** Log ratios of held-out completions, `[2·rows]`: chosen, rejected, chosen, … */
 type Carry = Float64Array;
 
-function summarise(ratios: Carry, { heldOutRows }: Needs): PairEvaluation {
+function summarise(ratios: Carry, { heldOutRows }: RowState): PairEvaluation {
   const pick = (which: 0 | 1): readonly number[] => heldOutRows.map((_, i) => ratios[2 * i + which] as number);
   const [chosen, rejected] = [pick(0), pick(1)];
-  const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
   return {
     accuracy: shareWon(chosen.map((c, i) => c - (rejected[i] as number))),
     shorterWins: shareWon(heldOutRows.map((row) => row.rejected.length - row.chosen.length)),
-    drift: { chosen: mean(chosen), rejected: mean(rejected) },
+    drift: { chosen: divide(meanOf(chosen)), rejected: divide(meanOf(rejected)) },
   };
 }
 
@@ -36,9 +34,9 @@ function summarise(ratios: Carry, { heldOutRows }: Needs): PairEvaluation {
  * Scores the held-out pairs under policy and reference. Warns when the policy has become less likely to give the
  * *chosen* completions: DPO moves the difference, and may lower both sides.
  */
-export function evaluatePairs(): Stage<Needs, { readonly heldOut: PairEvaluation }> {
+export function evaluatePairs(): Stage<PolicyState & RefState & RowState, { readonly heldOut: PairEvaluation }> {
   return scan("evaluatePairs", {
-    init: ({ heldOutRows }: Needs) => ({
+    init: ({ heldOutRows }) => ({
       carry: new Float64Array(2 * heldOutRows.length),
       steps: Math.ceil(heldOutRows.length / CHUNK),
     }),
@@ -60,5 +58,5 @@ export function evaluatePairs(): Stage<Needs, { readonly heldOut: PairEvaluation
       }
       return { heldOut };
     },
-  });
+  }, { needs: ["config", "policy", "ref", "heldOutRows"], adds: ["heldOut"] });
 }

@@ -1,21 +1,25 @@
 /** What aligned and reference policy answer to prompts they never saw, judged by a reward. */
 import { decodeCompletion, encodePrompt, END, specialId } from "../data/chat.ts";
-import { type Estimate, meanEstimate, type Share, shareOfCeiling, winRate } from "../evaluation/interval.ts";
+import { type Estimate, meanEstimate, type Share, shareOfCeiling, shareWon, winRate } from "../evaluation/interval.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { generate } from "../model/generate.ts";
 import type { DecoderParams } from "../model/decoder.ts";
+import { divide, meanOf } from "../tensor/mean.ts";
 import { fold, type Key } from "../tensor/random.ts";
 import { logpsOf } from "./reference.ts";
 import type { PolicyState, RefState } from "./state.ts";
 
 /** A prompt to be judged on, and the group it is reported under. */
 export interface EvalPrompt {
+  /** What is asked. */
   readonly text: string;
+  /** The group. */
   readonly family: string;
 }
 
 /** Options of `evaluateReplies`. */
 export interface EvaluateRepliesOptions {
+  /** Prompts that training never saw. */
   readonly prompts: readonly EvalPrompt[];
   /** How good a completion is; higher is better. */
   readonly reward: (prompt: string, completion: string) => number;
@@ -23,28 +27,43 @@ export interface EvaluateRepliesOptions {
   readonly perfect: (prompt: EvalPrompt) => string;
   /** Shares of replies worth watching, by name: true counts, undefined is not a case. */
   readonly rates?: Readonly<Record<string, (prompt: string, completion: string) => boolean | undefined>>;
+  /** Most tokens of a reply, its end token included. */
   readonly maxNewTokens: number;
-}
-
-/** A prompt with the replies of both policies. */
-export interface Reply {
-  readonly prompt: string;
-  readonly family: string;
-  readonly before: { readonly text: string; readonly score: number; readonly tokens: number };
-  readonly after: { readonly text: string; readonly score: number; readonly tokens: number };
-  /** log π − log π_ref of the policy's reply, nats: its mean is the KL divergence. */
-  readonly logRatio: number;
 }
 
 /** A figure of the reference policy and of the aligned one. */
 export interface BeforeAfter<T> {
+  /** Of the reference. */
   readonly before: T;
+  /** Of the policy. */
   readonly after: T;
+}
+
+/** What a policy said. */
+export interface Answer {
+  /** The completion, without its end token. */
+  readonly text: string;
+  /** Its reward. */
+  readonly score: number;
+  /** Its length, the end token included. */
+  readonly tokens: number;
+}
+
+/** A prompt with the answers of both policies. */
+export interface Reply extends BeforeAfter<Answer> {
+  /** What was asked. */
+  readonly prompt: string;
+  /** The group of the prompt. */
+  readonly family: string;
+  /** log π − log π_ref of the policy's reply, nats: its mean is the KL divergence. */
+  readonly logRatio: number;
 }
 
 /** What the replies say. Intervals are of 95 %. */
 export interface ReplyEvaluation {
+  /** Mean score by family. */
   readonly families: Readonly<Record<string, BeforeAfter<Estimate>>>;
+  /** Mean score of all replies. */
   readonly mean: BeforeAfter<Estimate>;
   /** Aligned against reference; the ceiling is a perfect policy's win rate, the share how much of it was reached. */
   readonly winRate: Share & { readonly ceiling: number; readonly share: number };
@@ -52,11 +71,13 @@ export interface ReplyEvaluation {
   readonly kl: { readonly estimate: number; readonly standardError: number };
   /** Mean tokens of a reply. */
   readonly tokens: BeforeAfter<number>;
+  /** Shares of replies by the names of `options.rates`, in [0, 1]; NaN where nothing is a case. */
   readonly rates: Readonly<Record<string, BeforeAfter<number>>>;
+  /** All prompts with their replies, in order. */
   readonly replies: readonly Reply[];
 }
 
-const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
+const mean = (x: readonly number[]): number => divide(meanOf(x));
 
 /** Both sides of the replies through one function. */
 function bothSides<T>(
@@ -73,7 +94,7 @@ function summarise(key: Key, replies: readonly Reply[], options: EvaluateReplies
     meanEstimate(list.map((r) => r[side].score));
   const win = winRate(fold(key, "bootstrap"), [scores.after, scores.before]);
   const best = prompts.map((prompt) => reward(prompt.text, perfect(prompt)));
-  const ceiling = winRate(key, [best, scores.before], { rounds: 1 }).estimate;
+  const ceiling = shareWon(best.map((x, i) => x - (scores.before[i] as number))).estimate;
   const ratio = meanEstimate(replies.map((r) => r.logRatio));
   const families = [...new Set(prompts.map((p) => p.family))];
   const rateOf = (counts: (prompt: string, completion: string) => boolean | undefined): BeforeAfter<number> =>
@@ -94,14 +115,12 @@ function summarise(key: Key, replies: readonly Reply[], options: EvaluateReplies
   };
 }
 
-type Needs = PolicyState & RefState;
-
 /** Prompts answered in one step. */
 const CHUNK = 100;
 
 function answerChunk(
   key: Key,
-  state: Needs,
+  state: PolicyState & RefState,
   prompts: readonly EvalPrompt[],
   options: EvaluateRepliesOptions,
 ): readonly Reply[] {
@@ -113,7 +132,7 @@ function answerChunk(
   const [before, after] = [answers(ref), answers(policy)];
   const examples = ids.map((prompt, i) => ({ prompt, completions: [after[i] as Int32Array] }));
   const [now, then] = [logpsOf(policy, config, examples), logpsOf(ref, config, examples)];
-  const judged = (prompt: string, reply: Int32Array): Reply["before"] => {
+  const judged = (prompt: string, reply: Int32Array): Answer => {
     const text = decodeCompletion(tokenizer, reply);
     return { text, score: options.reward(prompt, text), tokens: reply.length };
   };
@@ -133,7 +152,7 @@ function answerChunk(
  */
 export function evaluateReplies(
   options: EvaluateRepliesOptions,
-): Stage<Needs, { readonly replies: ReplyEvaluation }> {
+): Stage<PolicyState & RefState, { readonly replies: ReplyEvaluation }> {
   const { prompts } = options;
   if (prompts.length === 0) throw new RangeError("Cannot evaluate replies as there must be at least one prompt");
   return scan("evaluateReplies", {
@@ -142,6 +161,6 @@ export function evaluateReplies(
       const chunk = prompts.slice(step * CHUNK, (step + 1) * CHUNK);
       return { carry: [...replies, ...answerChunk(key, state, chunk, options)], metrics: {} };
     },
-    done: (replies, _state: Needs, { key }) => ({ replies: summarise(key, replies, options) }),
-  });
+    done: (replies, _, { key }) => ({ replies: summarise(key, replies, options) }),
+  }, { needs: ["config", "tokenizer", "policy", "ref"], adds: ["replies"] });
 }

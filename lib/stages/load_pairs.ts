@@ -13,6 +13,7 @@ export type PairSource = (key: Key) => Result<Failure, Loaded<Pair>> | Promise<R
 
 /** What became of the rows. */
 export interface LoadedState extends PairState {
+  /** How many rows were kept, dropped and truncated, and why. */
   readonly report: LoadReport;
 }
 

@@ -1,7 +1,6 @@
 /** Supervised fine-tuning: the policy learns to give completions it is shown. */
 import { once, type Stage } from "../flow/stage.ts";
 import { sftLoss, type SftOptions } from "../losses/sft.ts";
-import type { DecoderParams } from "../model/decoder.ts";
 import { tokenLogps } from "../model/logps.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import type { PolicyState, RowState } from "./state.ts";
@@ -9,13 +8,17 @@ import { update, type UpdateOptions } from "./update.ts";
 
 /** A text as tokens: what to learn is its completion. */
 export interface Demonstration {
+  /** Names the row, in reports. */
   readonly id: string;
+  /** A prompt with one completion. */
   readonly example: Example;
 }
 
 /** Texts to learn, and to judge by. */
 export interface DemonstrationState {
+  /** To learn from. */
   readonly demonstrations: readonly Demonstration[];
+  /** To judge by. */
   readonly heldOutDemonstrations: readonly Demonstration[];
 }
 
@@ -29,12 +32,13 @@ export function demonstrateChosen(): Stage<RowState, DemonstrationState> {
   }), { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
 }
 
-type Needs = PolicyState & Pick<DemonstrationState, "demonstrations">;
-
 /** Trains the policy by `sftLoss` on demonstrations. */
-export function sftUpdate(options: SftOptions & UpdateOptions): Stage<Needs, { readonly policy: DecoderParams }> {
+export function sftUpdate(
+  options: SftOptions & UpdateOptions,
+): Stage<PolicyState & Pick<DemonstrationState, "demonstrations">, Pick<PolicyState, "policy">> {
   return update("sftUpdate", {
-    params: ({ policy }: Needs) => policy,
+    needs: ["config", "policy", "demonstrations"],
+    params: ({ policy }) => policy,
     rows: ({ demonstrations }) => demonstrations,
     loss: ({ config, demonstrations }) => (policy, numbers) => {
       const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Demonstration).example));

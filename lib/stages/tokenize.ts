@@ -3,10 +3,9 @@ import { fitPairs, type Overflow } from "../data/overflow.ts";
 import { encodePair } from "../data/token_pair.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { right } from "../result.ts";
+import type { VocabularyState } from "./init_policy.ts";
 import type { LoadedState } from "./load_pairs.ts";
-import type { PolicyState, RowState } from "./state.ts";
-
-type Needs = LoadedState & Pick<PolicyState, "tokenizer" | "config">;
+import type { RowState } from "./state.ts";
 
 /**
  * Encodes training and held-out pairs; the report goes on counting what is dropped or truncated.
@@ -16,8 +15,8 @@ type Needs = LoadedState & Pick<PolicyState, "tokenizer" | "config">;
  */
 export function tokenize(
   options: { readonly overflow?: Overflow | undefined } = {},
-): Stage<Needs, RowState & Pick<LoadedState, "report">> {
-  return attempt("tokenize", ({ pairs, heldOutPairs, tokenizer, config, report }: Needs) => {
+): Stage<LoadedState & VocabularyState, RowState & Pick<LoadedState, "report">> {
+  return attempt("tokenize", ({ pairs, heldOutPairs, tokenizer, config, report }: LoadedState & VocabularyState) => {
     const data = [pairs, heldOutPairs].flatMap((side, i) =>
       side.map((pair) => ({ ...encodePair(tokenizer, pair), heldOut: i === 1 }))
     );

@@ -38,6 +38,8 @@ export function optimizerOf(options: UpdateOptions, steps: number): Transform<re
 
 /** What a loss needs of the state, and how it is computed for some rows. */
 export interface Objective<Needs, Params> {
+  /** Fields of the state that it reads. */
+  readonly needs: readonly (keyof Needs & string)[];
   /** The parameters to begin with; they are copied. */
   readonly params: (state: Needs) => Params;
   /** Ids of the data rows. */
@@ -51,13 +53,33 @@ function parts(rows: Int32Array, size = rows.length): readonly Int32Array[] {
   return Array.from({ length: Math.ceil(rows.length / size) }, (_, i) => rows.slice(i * size, (i + 1) * size));
 }
 
-/** A stage that trains parameters by an objective and adds them under a name. */
+/**
+ * A stage that trains parameters by an objective and adds them under a name: gradients clipped, then AdamW.
+ *
+ * @param options.adds the field of the state that the trained parameters become
+ * @example
+ * ```ts
+ * import { mul, sub, sum, type Tensor, tensor, update } from "@logratio/logratio";
+ * type Weights = { readonly w: Tensor };
+ * type Given = { readonly start: Weights; readonly points: readonly { readonly id: string; readonly y: number }[] };
+ * const mean = update("mean", {
+ *   needs: ["start", "points"],
+ *   params: ({ start }: Given) => start,
+ *   rows: ({ points }) => points,
+ *   loss: ({ points }) => ({ w }, rows) => {
+ *     const error = sub(tensor([rows.length], Array.from(rows, (row) => points[row]?.y ?? 0)), w);
+ *     return { loss: { sum: sum(mul(error, error)), count: rows.length }, metrics: {} };
+ *   },
+ * }, { lr: 0.1, batchSize: 8, epochs: 10, adds: "fitted" }); // a stage from { start, points } to { fitted }
+ * ```
+ */
 export function update<Needs, Params, Name extends string>(
   name: string,
   objective: Objective<Needs, Params>,
   options: UpdateOptions & { readonly adds: Name },
 ): Stage<Needs, Readonly<Record<Name, Params>>> {
   const { microBatch, adds } = options;
+  const { needs } = objective;
   return scan(name, {
     init: (state: Needs, { key }) => {
       const params = treeMap(copy, objective.params(state));
@@ -76,5 +98,5 @@ export function update<Needs, Params, Name extends string>(
       };
     },
     done: ({ params }) => ({ [adds]: params }) as Readonly<Record<Name, Params>>,
-  });
+  }, { needs, adds: [adds] });
 }

@@ -2,7 +2,9 @@
 
 /** A sum and how many terms it has, so that means over parts join to the mean over the whole. */
 export interface Mean<T = number> {
+  /** Σ of the terms, in their unit. */
   readonly sum: T;
+  /** How many terms; what the sum is divided by. */
   readonly count: number;
 }
 

@@ -9,7 +9,9 @@ import { SEGMENT } from "../kernels/kernels.ts";
 
 /** A prompt of at least one token, and completions of at least one token each. */
 export interface Example {
+  /** Token ids that are given, `[P]`, P ≥ 1. */
   readonly prompt: Int32Array;
+  /** Token ids that follow, `[C]` each, C ≥ 1: each completion sees the prompt and itself, not its neighbours. */
   readonly completions: readonly Int32Array[];
 }
 
@@ -57,18 +59,32 @@ export function pack(examples: readonly Example[]): Batch {
   return { ids: i, positions: p, segments: s, offsets: o } as Batch;
 }
 
-/** Completion tokens of a batch: for each, its place in `ids`, in order. */
-export function completionTokens({ segments, offsets }: Batch): Int32Array {
-  const places = new Int32Array(offsets.at(-1) as number);
-  let at = 0;
+/** The first four of the six integers of a segment. */
+type Segment = readonly [start: number, end: number, prefixStart: number, prefixEnd: number];
+
+/** Where a completion lies in a batch: tokens `start … end−1`, behind a prompt that ends before `promptEnd`. */
+export interface Stretch {
+  /** Its first token. */
+  readonly start: number;
+  /** One past its last token. */
+  readonly end: number;
+  /** One past the last token of its prompt. */
+  readonly promptEnd: number;
+}
+
+/** The completions of a batch, in order. */
+export function stretches({ segments }: Batch): readonly Stretch[] {
+  const found: Stretch[] = [];
   for (let s = 0; s < segments.length; s += SEGMENT) {
-    const [start, end, prefixStart, prefixEnd] = segments.subarray(s, s + 4) as unknown as [
-      number,
-      number,
-      number,
-      number,
-    ];
-    if (prefixEnd > prefixStart) { for (let t = start; t < end; t++) places[at++] = t; }
+    const [start, end, promptStart, promptEnd] = segments.subarray(s, s + SEGMENT) as Int32Array & Segment;
+    if (promptEnd > promptStart) found.push({ start, end, promptEnd });
   }
-  return places;
+  return found;
+}
+
+/** Completion tokens of a batch: for each, its place in `ids`, in order. */
+export function completionTokens(batch: Batch): Int32Array {
+  return Int32Array.from(
+    stretches(batch).flatMap(({ start, end }) => Array.from({ length: end - start }, (_, i) => start + i)),
+  );
 }

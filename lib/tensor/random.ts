@@ -52,10 +52,23 @@ export function key(seed: number): Key {
 /**
  * A child key: the same parent and datum give the same child, any other pair an independent one.
  *
- * @param data a name (hashed with FNV-1a) or a non-negative integer
+ * @param data a name (hashed with FNV-1a) or a non-negative safe integer
+ * @throws {RangeError} if a number is not one
+ * @example
+ * ```ts
+ * import { fold, key, normal } from "@logratio/logratio";
+ * const noise = normal(fold(fold(key(7), "rollout"), 3), 2); // the two draws of rollout 3, whatever else is drawn
+ * ```
  */
 export function fold(parent: Key, data: string | number): Key {
-  if (typeof data === "number") return threefry(parent, data >>> 0, Math.floor(data / 2 ** 32));
+  if (typeof data === "number") {
+    if (!Number.isSafeInteger(data) || data < 0) {
+      throw new RangeError(
+        `Cannot fold into a key as a number must be a non-negative integer: current value is ${data}`,
+      );
+    }
+    return threefry(parent, data >>> 0, Math.floor(data / 2 ** 32));
+  }
   let hash = 0x811c9dc5;
   for (let i = 0; i < data.length; i++) hash = Math.imul(hash ^ data.charCodeAt(i), 0x01000193);
   return threefry(parent, hash >>> 0, ~data.length); // a negative second word: no number folds to the same block
@@ -85,14 +98,23 @@ export function normal(key: Key, n: number): Float64Array {
   });
 }
 
-/** One draw from the integers 0, 1, …, below − 1. */
+/**
+ * One draw from the integers 0, 1, …, below − 1.
+ *
+ * @throws {RangeError} if there is none
+ */
 export function integer(key: Key, below: number): number {
+  if (!(below >= 1)) throw new RangeError(`Cannot draw an integer as below must be ≥ 1: current value is ${below}`);
   return Math.floor((uniform(key, 1)[0] as number) * below);
 }
 
-/** One draw from a list, each item equally likely. */
+/**
+ * One draw from a list, each item equally likely.
+ *
+ * @throws {RangeError} if the list is empty
+ */
 export function choice<T>(key: Key, items: readonly T[]): T {
-  if (items.length === 0) throw new RangeError("Cannot choose from an empty list");
+  if (items.length === 0) throw new RangeError("Cannot choose as there must be at least one item: the list is empty");
   return items[integer(key, items.length)] as T;
 }
 

@@ -21,7 +21,9 @@ export function scope<T>(body: () => T): T {
     let result: T;
     try {
       result = body();
-      if (result instanceof Promise) throw new TypeError("Cannot run a scope as its body must be synchronous");
+      if (result instanceof Promise) {
+        throw new TypeError("Cannot run a scope as its body must be synchronous: it returned a promise");
+      }
     } finally {
       leaveRegion(region);
     }

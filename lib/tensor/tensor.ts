@@ -12,12 +12,15 @@ export type Dtype = "f32" | "f64";
 
 /** The numbers of a tensor, without the mutators of a typed array. `slice` copies them out. */
 export interface ReadonlyFloats extends ArrayLike<number>, Iterable<number> {
+  /** A copy of the elements start … end − 1. */
   slice(start?: number, end?: number): Float32Array | Float64Array;
 }
 
 /** An immutable array of numbers with a shape; `[]` is the shape of a scalar. */
 export interface Tensor {
+  /** Element type. */
   readonly dtype: Dtype;
+  /** Extent of every axis, outermost first. */
   readonly shape: readonly number[];
   /** The elements in row-major order. @throws {TypeError} if the tensor's scope has ended or it was consumed */
   readonly data: ReadonlyFloats;
@@ -178,14 +181,21 @@ export function copy(t: Tensor): Tensor {
 export function alias(t: Tensor, shape: readonly number[] = t.shape): Tensor {
   const storage = storageOf(t);
   if (size(shape) !== storage.view.length) {
-    throw new RangeError(`Cannot reshape ${showShape(t.shape)} to ${showShape(shape)}: the sizes differ`);
+    throw new RangeError(
+      `Cannot reshape ${showShape(t.shape)} to ${showShape(shape)} as the sizes must agree: ` +
+        `${storage.view.length} and ${size(shape)}`,
+    );
   }
   return make(t.dtype, shape, storage);
 }
 
 /** The number in a tensor of one element. */
 export function item(t: Tensor): number {
-  if (size(t.shape) !== 1) throw new TypeError(`Cannot take the item of a tensor of shape ${showShape(t.shape)}`);
+  if (size(t.shape) !== 1) {
+    throw new TypeError(
+      `Cannot take the item of a tensor as it must have one element: its shape is ${showShape(t.shape)}`,
+    );
+  }
   return floats(t)[0] as number;
 }
 

@@ -12,6 +12,14 @@ function isBranch(value: unknown): value is Branch {
   return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
 }
 
+function differ(path: string, a: unknown, b: unknown): never {
+  throw new TypeError(
+    `Cannot map trees as their structures must agree: at ${path || "the root"} there are ${describe(a)} and ${
+      describe(b)
+    }`,
+  );
+}
+
 function describe(value: unknown): string {
   if (isTensor(value)) return "a tensor";
   return isBranch(value) ? `{ ${Object.keys(value).join(", ")} }` : typeof value;
@@ -20,15 +28,14 @@ function describe(value: unknown): string {
 function mapAt(f: LeafFunction, path: string, nodes: readonly unknown[]): unknown {
   const [first, ...rest] = nodes;
   if (isTensor(first)) {
-    const bad = rest.find((r) => !isTensor(r));
-    if (bad !== undefined) throw new TypeError(`Trees differ at ${path || "the root"}: a tensor and ${describe(bad)}`);
+    for (const other of rest) if (!isTensor(other)) differ(path, first, other);
     return f(...(nodes as [Tensor, ...Tensor[]]), path);
   }
   if (!isBranch(first)) return first;
   const names = Object.keys(first);
   for (const other of rest) {
     const same = isBranch(other) && Object.keys(other).length === names.length && names.every((n) => n in other);
-    if (!same) throw new TypeError(`Trees differ at ${path || "the root"}: ${describe(first)} and ${describe(other)}`);
+    if (!same) differ(path, first, other);
   }
   const child = (name: string): unknown =>
     mapAt(f, path ? `${path}.${name}` : name, nodes.map((node) => (node as Branch)[name]));

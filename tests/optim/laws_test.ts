@@ -181,5 +181,5 @@ Deno.test("an optimizer's option that does not exist is a type error", () => {
 
 Deno.test("applyUpdates() names the path where params and updates differ", () => {
   const other = { w: tensor([1], [1], "f64") } as unknown as Params;
-  assertThrows(() => applyUpdates(random(0), other), TypeError, "Trees differ at the root: { w, bias } and { w }");
+  assertThrows(() => applyUpdates(random(0), other), TypeError, "at the root there are { w, bias } and { w }");
 });
