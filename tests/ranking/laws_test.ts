@@ -3,8 +3,10 @@ import fc from "fast-check";
 import { key } from "../../lib/tensor/random.ts";
 import { type Comparisons, comparisons, mergeComparisons, selectComparisons } from "../../lib/ranking/comparisons.ts";
 import { standardErrors, strengthCovariance } from "../../lib/ranking/covariance.ts";
-import type { StrengthModel } from "../../lib/ranking/design.ts";
+import { designOf, type StrengthModel } from "../../lib/ranking/design.ts";
 import { fitStrengths } from "../../lib/ranking/fit_strengths.ts";
+import { workspace } from "../../lib/ranking/likelihood.ts";
+import { maximise } from "../../lib/ranking/newton.ts";
 import { drawnStrengths, farthest, fit, simulated } from "./reference.ts";
 
 /** Data sets with a maximum under every model: drawn from Davidson with an order effect, by seed. */
@@ -194,4 +196,12 @@ Deno.test("a long ladder whose ends lie hundreds of log-units apart is fitted: e
   const gaps = first.map((i) => logAbility[i]! - logAbility[i + 1]!);
   assert(farthest(gaps, first.map(() => Math.log(odds))) < 1e-9);
   assertAlmostEquals(logAbility[0]! - logAbility[rungs]!, rungs * Math.log(odds), 1e-6);
+});
+
+Deno.test("the climb reaches the top from a start far on the wrong side, where the curve is flat", () => {
+  const data = comparisons({ items: ["a", "b"], first: [0], second: [1], winsFirst: [999], winsSecond: [1] });
+  const design = designOf(data, {});
+  const { theta, converged } = maximise(design, data, Float64Array.of(-15, 15), { space: workspace(design) });
+  assert(converged);
+  assertAlmostEquals(theta[0]! - theta[1]!, Math.log(999), 1e-12);
 });

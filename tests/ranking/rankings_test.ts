@@ -102,6 +102,16 @@ Deno.test("chances and soft labels: Davidson's sum to one, a label counts a tie 
   assertAlmostEquals(label! + back!, 1, 1e-14);
 });
 
+Deno.test("Davidson and Beaver's advantage multiplies the home win and leaves win of the guest and tie alone", () => {
+  const data = simulated(key(4), { strengths: [1, 0, -1], perPair: 60, nu: 0.7, order: 0.4 });
+  const found = fit(data, { ties: "davidson-beaver", order: true }), lead = found.logAbility[0]! - found.logAbility[1]!;
+  const { win, loss, tie } = outcomeChances(found, [0, 1], { order: 1 });
+  assertAlmostEquals(Math.log(win / tie), lead / 2 + found.orderEffect! - found.tieParameter!, 1e-12);
+  assertAlmostEquals(Math.log(tie / loss), lead / 2 + found.tieParameter!, 1e-12);
+  const guest = outcomeChances(found, [1, 0], { order: -1 });
+  assertAlmostEquals(guest.loss, win, 1e-14);
+});
+
 Deno.test("fitting the labels of a fit gives the fit back", () => {
   const found = fit(simulated(key(5), { strengths: [1, 0, -0.5, -0.5], perPair: 30 }));
   const pairs = [[0, 1], [0, 2], [0, 3], [1, 2], [1, 3], [2, 3]] as const;
