@@ -13,14 +13,19 @@ const ALIGN = 64; // a cache line, and enough for any vector load
 /**
  * Address space for a memory that never grows: the system gives a page when it is first touched, and engines that check
  * bounds in software run kernels over a memory of fixed size up to twice as fast. Where 4 GiB are refused, the half is
- * asked.
+ * asked, and where nothing can be shared, a memory of one thread.
  */
-function reserve(pages: number): WebAssembly.Memory {
+export function reserve(
+  pages: number,
+  make: (limits: WebAssembly.MemoryDescriptor) => WebAssembly.Memory = (limits) => new WebAssembly.Memory(limits),
+  shared = true,
+): WebAssembly.Memory {
   try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    return make({ initial: pages, maximum: pages, shared });
   } catch (error) {
-    if (pages <= 1024) throw error;
-    return reserve(pages / 2);
+    if (pages > 1024) return reserve(pages / 2, make, shared);
+    if (shared) return reserve(MAX_PAGES, make, false);
+    throw error;
   }
 }
 

@@ -55,7 +55,9 @@ function peakLoop(target: Target): { readonly run: () => void; readonly operatio
       chains.map((sum) => v128.store(64, sum)),
     ];
   });
-  const module = new WebAssembly.Module(encodeModule([peak], target, memory.buffer.byteLength / 65_536));
+  const module = new WebAssembly.Module(
+    encodeModule([peak], target, { pages: memory.buffer.byteLength / 65_536, shared: true }),
+  );
   const { exports } = new WebAssembly.Instance(module, { env: { memory } });
   return { run: exports.peak as () => void, operations: turns * sums * 2 * 8 };
 }

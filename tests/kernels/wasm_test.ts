@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { memory } from "../../lib/kernels/memory.ts";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { memory, reserve } from "../../lib/kernels/memory.ts";
 import { kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { signed, unsigned } from "../../lib/kernels/wasm/encode.ts";
@@ -18,6 +18,25 @@ Deno.test("the module is valid with and without fused multiply-add, for 32-bit a
   for (const fma of [true, false]) assert(WebAssembly.validate(emit({ address: "i32", fma })));
   const memory64 = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0x04, 0];
   if (WebAssembly.validate(new Uint8Array(memory64))) assert(WebAssembly.validate(emit({ address: "i64", fma: true })));
+});
+
+Deno.test("an engine that refuses 4 GiB is asked for less, one that shares no memory for one of a thread", () => {
+  const asked: [number, boolean | undefined][] = [];
+  const make = (most: number, sharing: boolean) => (limits: WebAssembly.MemoryDescriptor): WebAssembly.Memory => {
+    asked.push([limits.initial, limits.shared]);
+    if (limits.initial > most || (limits.shared && !sharing)) throw new RangeError("no");
+    return new WebAssembly.Memory({ ...limits, initial: 1, maximum: 1 });
+  };
+  reserve(65_536, make(20_000, true));
+  assertEquals(asked.splice(0), [[65_536, true], [32_768, true], [16_384, true]]);
+  const alone = reserve(65_536, make(65_536, false));
+  assertEquals(asked.at(-1), [65_536, false]);
+  assert(alone.buffer instanceof ArrayBuffer);
+  assertThrows(() => reserve(65_536, make(0, true)), RangeError, "no");
+  const target = { address: "i32", fma: true } as const;
+  new WebAssembly.Instance(new WebAssembly.Module(emit(target, { pages: 1, shared: false })), {
+    env: { memory: alone },
+  });
 });
 
 Deno.test("an engine is asked for what it has: SIMD with or without relaxed SIMD, or neither", () => {

@@ -54,8 +54,18 @@ const section = (id: number, items: readonly (readonly number[])[]): number[] =>
 
 const isCode = (item: Func | Code): item is Code => Array.isArray(item);
 
-/** The module of some functions, exported by name, and all they call, over the memory `env.memory` of `pages` pages. */
-export function encodeModule(exported: readonly Func[], target: Target, pages: number): Uint8Array<ArrayBuffer> {
+/** The memory of a module: its pages, and whether threads share it. */
+export interface Memory {
+  readonly pages: number;
+  readonly shared: boolean;
+}
+
+/** The module of some functions, exported by name, and all they call, over the memory `env.memory`. */
+export function encodeModule(
+  exported: readonly Func[],
+  target: Target,
+  { pages, shared }: Memory,
+): Uint8Array<ArrayBuffer> {
   const funcs = [...exported];
   const indices = new Map(funcs.map((func, i) => [func, i]));
   const indexOf = (func: Func): number => indices.get(func) ?? (indices.set(func, funcs.length), funcs.push(func) - 1);
@@ -76,8 +86,9 @@ export function encodeModule(exported: readonly Func[], target: Target, pages: n
   };
   const bodies: number[][] = [];
   for (const f of funcs) bodies.push(body(f)); // grows as calls are met
-  const shared = target.address === "i32" ? 0x03 : 0x07; // with a maximum, the same: engines then know the size
-  const memory = [...text("env"), ...text("memory"), 0x02, shared, ...unsigned(pages), ...unsigned(pages)];
+  const limits = 0x01 + (shared ? 0x02 : 0) + (target.address === "i32" ? 0 : 0x04);
+  // A maximum that is the size tells engines the size.
+  const memory = [...text("env"), ...text("memory"), 0x02, limits, ...unsigned(pages), ...unsigned(pages)];
   const sections = [
     section(1, funcs.map(signature)),
     section(2, [memory]),

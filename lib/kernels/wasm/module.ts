@@ -5,11 +5,17 @@ import { memory } from "../memory.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
-import { encodeModule, type Func, type Target } from "./encode.ts";
+import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import * as rows from "./rows.ts";
 
 const PAGE = 65_536;
+
+/** The memory of all modules. */
+const limits: Memory = {
+  pages: memory.buffer.byteLength / PAGE,
+  shared: !(memory.buffer instanceof ArrayBuffer),
+};
 
 const named = {
   packColumns,
@@ -33,7 +39,10 @@ export type Name =
 /** The smallest module that needs what `fma` says, to ask the engine. */
 function probe(fma: boolean): Uint8Array<ArrayBuffer> {
   const x = v128.load(0);
-  return encodeModule([func("probe", {}, () => v128.store(0, f32x4.madd(x, x, x)))], { address: "i32", fma }, 1);
+  return encodeModule([func("probe", {}, () => v128.store(0, f32x4.madd(x, x, x)))], { address: "i32", fma }, {
+    pages: 1,
+    shared: false,
+  });
 }
 
 /** What the engine offers, or nothing where it has no SIMD. */
@@ -44,9 +53,9 @@ export function detectTarget(
 }
 
 /** The module's bytes. */
-export function emit(target: Target): Uint8Array<ArrayBuffer> {
+export function emit(target: Target, memory: Memory = limits): Uint8Array<ArrayBuffer> {
   const funcs = [...Object.values(named), ...elementwise.maps, ...elementwise.zips];
-  return encodeModule(funcs, target, memory.buffer.byteLength / PAGE);
+  return encodeModule(funcs, target, memory);
 }
 
 /** The kernels, compiled. */

@@ -1,6 +1,6 @@
 /**
- * Matrix multiplication group by group: a group of columns and steps of k is packed, then rows or columns of C are
- * computed, by one thread or by several.
+ * Matrix multiplication group by group: some columns and steps of k of B are packed, then the rows or the columns of C
+ * are computed, by one thread or by several.
  */
 
 import type { Floats, Kernels } from "../kernels.ts";
@@ -15,11 +15,12 @@ const FEW_ROWS = 8;
 /** From so many rows on, threads share rows; below, columns. */
 const MANY_ROWS = 32;
 
-/** Floats of B that are packed at once where threads share the work: they wait for each other less often. */
-const GROUP = { floats: 1 << 20, depth: 8 * KC };
+/** How much of B is packed at once: little by one thread, so that it stays in its cache; threads seldom wait so. */
+const ALONE = { floats: KC * NC, depth: KC };
+const SHARED = { floats: 1 << 20, depth: 8 * KC };
 
 /** Nanoseconds of a multiply-add, and of packing a float. */
-const COST = { multiply: 0.05, pack: 0.7 };
+const COST = { multiply: 0.04, pack: 0.7 };
 
 /** Workspace of all products: packed columns of B, and a panel of A for each thread. */
 interface Room {
@@ -27,11 +28,25 @@ interface Room {
   readonly rows: number;
 }
 
-let room: Room | undefined;
+let opened: Room | undefined;
 const openRoom = (): Room => ({
-  columns: allocateForever(GROUP.floats * 4),
+  columns: allocateForever(SHARED.floats * 4),
   rows: allocateForever(WORKSPACE * MAX_THREADS),
 });
+
+/** C ← A·B + beta·C: where the matrices are, and the bytes between their rows and columns. */
+interface Product {
+  readonly m: number;
+  readonly a: number;
+  readonly aRow: number;
+  readonly aColumn: number;
+  readonly b: number;
+  readonly bRow: number;
+  readonly bColumn: number;
+  readonly c: number;
+  readonly cRow: number;
+  readonly beta: 0 | 1;
+}
 
 /** Columns `column …` of B and C, and steps `start …` of k. */
 interface Group {
@@ -41,54 +56,59 @@ interface Group {
   readonly depth: number;
 }
 
+/** A group of B as tiles read it: its address, and the bytes between the rows of a panel, and between panels. */
+type Panels = readonly [at: number, bStep: number, panelStep: number];
+
+const addressOf = ({ b, bRow, bColumn }: Product, { column, start }: Group): number =>
+  b + start * bRow + column * bColumn;
+
+/** The group's panels where B's rows can be read as they are. */
+const stored = (product: Product, group: Group): Panels => [addressOf(product, group), product.bRow, NR * 4];
+
+/** The group's panels, packed. */
+function packed({ run }: Team, product: Product, group: Group): Panels {
+  const { columns } = opened ??= openRoom();
+  const { bRow, bColumn } = product;
+  const { width, depth } = group;
+  const args = [from(addressOf(product, group), bColumn), bColumn, bRow, sizeOf(1), depth, from(columns, depth * 4)];
+  run("packColumns", args, { units: width, cost: COST.pack * depth, align: NR });
+  return [columns, NR * 4, depth * NR * 4];
+}
+
+/** Computes the group's columns of C, or adds the group's steps to them. */
+function multiply({ run }: Team, product: Product, group: Group & { readonly panels: Panels }): void {
+  const { rows } = opened ??= openRoom();
+  const { column, width, start, depth, panels: [block, bStep, panelStep] } = group;
+  const { m, aRow, aColumn, cRow, beta } = product;
+  const [c, add, panel] = [product.c + column * 4, start > 0 ? 1 : beta, own(rows, WORKSPACE)];
+  const left = [depth, product.a + start * aColumn, aRow, aColumn];
+  const cost = COST.multiply * depth;
+  if (m >= MANY_ROWS) {
+    const args = [from(0, 1), upTo(0, 1), width, ...left, block, bStep, panelStep, c, cRow, add, panel];
+    run("multiplyRows", args, { units: m, cost: cost * width, align: MR });
+  } else {
+    const right = [from(block, panelStep / NR), bStep, panelStep, from(c, 4), cRow, add, panel];
+    run("multiplyRows", [0, m, sizeOf(1), ...left, ...right], { units: width, cost: cost * m, align: MR * NR });
+  }
+}
+
 /** `Kernels.gemm` over the emitted functions. */
-export function multiplication({ run, shares }: Team, addressOf: (x: Floats) => number): Kernels<Floats>["gemm"] {
-  return (m, n, k, a, aStrides, b, bStrides, c, ldc, beta) => {
-    const { columns: packed, rows } = room ??= openRoom();
-    const [aAt, bAt, cAt, cRow] = [addressOf(a), addressOf(b), addressOf(c), ldc * 4];
-    const [aRow, aColumn, bRow, bColumn] = [aStrides[0] * 4, aStrides[1] * 4, bStrides[0] * 4, bStrides[1] * 4];
-    const blockOf = ({ column, start }: Group): number => bAt + start * bRow + column * bColumn;
-
-    const multiply = (
-      { column, width, start, depth }: Group,
-      block: number,
-      bStep: number,
-      panelStep: number,
-    ): void => {
-      const [cBlock, add, panel] = [cAt + column * 4, start > 0 || beta === 1 ? 1 : 0, own(rows, WORKSPACE)];
-      const left = [depth, aAt + start * aColumn, aRow, aColumn];
-      const cost = COST.multiply * depth;
-      if (m >= MANY_ROWS) {
-        const args = [from(0, 1), upTo(0, 1), width, ...left, block, bStep, panelStep, cBlock, cRow, add, panel];
-        run("multiplyRows", args, { units: m, cost: cost * width, align: MR });
-      } else {
-        const right = [from(block, panelStep / NR), bStep, panelStep, from(cBlock, 4), cRow, add, panel];
-        run("multiplyRows", [0, m, sizeOf(1), ...left, ...right], { units: width, cost: cost * m, align: MR * NR });
-      }
-    };
-    const packAndMultiply = (group: Group): void => {
-      const { width, depth } = group;
-      const args = [from(blockOf(group), bColumn), bColumn, bRow, sizeOf(1), depth, from(packed, depth * 4)];
-      run("packColumns", args, { units: width, cost: COST.pack * depth, align: NR });
-      multiply(group, packed, NR * 4, depth * NR * 4);
-    };
-
-    const most = shares(COST.multiply * m * n * k) ? GROUP : { floats: KC * NC, depth: KC };
-    const stored = m <= FEW_ROWS && bColumn === 4 ? n - n % NR : 0;
-    if (stored > 0) {
-      const group = { column: 0, width: stored, start: 0, depth: k };
-      multiply(group, blockOf(group), bRow, NR * 4);
+export function multiplication(team: Team, at: (x: Floats) => number): Kernels<Floats>["gemm"] {
+  return (m, n, k, a, [aRow, aColumn], b, [bRow, bColumn], c, ldc, beta) => {
+    const left = { a: at(a), aRow: aRow * 4, aColumn: aColumn * 4 };
+    const product = { m, ...left, b: at(b), bRow: bRow * 4, bColumn: bColumn * 4, c: at(c), cRow: ldc * 4, beta };
+    const whole = m <= FEW_ROWS && bColumn === 1 ? n - n % NR : 0;
+    if (whole > 0) {
+      const group = { column: 0, width: whole, start: 0, depth: k };
+      multiply(team, product, { ...group, panels: stored(product, group) });
     }
+    const most = team.shares(COST.multiply * m * (n - whole) * k) ? SHARED : ALONE;
     const deepest = Math.min(k, most.depth);
     const widest = Math.floor(most.floats / deepest / NR) * NR;
-    for (let column = stored; column < n; column += widest) {
+    for (let column = whole; column < n; column += widest) {
       for (let start = 0; start < k; start += deepest) {
-        packAndMultiply({
-          column,
-          width: Math.min(n - column, widest),
-          start,
-          depth: Math.min(k - start, deepest),
-        });
+        const group = { column, width: Math.min(n - column, widest), start, depth: Math.min(k - start, deepest) };
+        multiply(team, product, { ...group, panels: packed(team, product, group) });
       }
     }
     if (k === 0 && beta === 0) { for (let i = 0; i < m; i++) c.fill(0, i * ldc, i * ldc + n); }

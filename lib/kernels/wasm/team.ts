@@ -10,6 +10,7 @@ import {
   type Desk,
   type Kernel,
   PLACE,
+  type Start,
   type StartThread,
   startWorker,
   takeParts,
@@ -68,8 +69,15 @@ function maySleep(words: Int32Array): boolean {
   }
 }
 
+/** A kernel by number, its arguments, and the bounds of the parts. */
+interface Job {
+  readonly kernel: number;
+  readonly args: readonly Argument[];
+  readonly bounds: readonly number[];
+}
+
 /** Writes a job down and wakes who sleeps. */
-function publish({ words, terms }: Desk, kernel: number, args: readonly Argument[], bounds: readonly number[]): void {
+function publish({ words, terms }: Desk, { kernel, args, bounds }: Job): void {
   args.forEach((arg, i) => {
     const { base, first, last, thread } = typeof arg === "number" ? { base: arg, first: 0, last: 0, thread: 0 } : arg;
     terms[TERMS * i] = base;
@@ -101,55 +109,61 @@ function finished({ words }: Desk, limit: number): boolean {
   return pending() === 0;
 }
 
-/** Makes a team for an instance of a module over the shared memory. Threads start when there is work enough. */
-export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team {
-  const instance = new WebAssembly.Instance(module, { env: { memory } });
-  const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT } = options;
-  const kernels = new Map(Object.entries(instance.exports)) as ReadonlyMap<string, unknown> as ReadonlyMap<
-    string,
-    Kernel
-  >;
-  const names = [...kernels.keys()];
-  const length = PLACE.bounds + MAX_THREADS * PARTS + 1;
-  const at = { words: allocateForever(4 * length), terms: allocateForever(8 * TERMS * MAX_ARGUMENTS) };
-  const words = new Int32Array(memory.buffer, at.words, length).fill(0);
-  const desk = { words, terms: new Float64Array(memory.buffer, at.terms, TERMS * MAX_ARGUMENTS), place: PLACE };
-  const inOrder = [...kernels.values()];
+/** The control block and the terms, at addresses that every thread knows. */
+function openDesk(): { readonly desk: Desk; readonly at: Pick<Start, "words" | "terms"> } {
+  const [words, terms] = [PLACE.bounds + MAX_THREADS * PARTS + 1, TERMS * MAX_ARGUMENTS];
+  const at = { words: allocateForever(4 * words), terms: allocateForever(8 * terms) };
+  const desk = {
+    words: new Int32Array(memory.buffer, at.words, words).fill(0),
+    terms: new Float64Array(memory.buffer, at.terms, terms),
+    place: PLACE,
+  };
+  return { desk, at };
+}
+
+/** Starts the threads beside the calling one: none in an engine without threads, fewer if there are not so many. */
+function startOthers(given: Omit<Start, "thread">, threads: number, start: StartThread): readonly Thread[] {
   const others: Thread[] = [];
-  let state: "waiting" | "open" | "alone" = threads > 1 && maySleep(words) ? "waiting" : "alone";
+  try {
+    while (others.length < threads - 1) others.push(start({ ...given, thread: others.length + 1 }));
+  } catch {
+    // Those that came are enough.
+  }
+  return others;
+}
+
+/** Makes a team for a module of kernels over the shared memory. Threads start when there is work enough. */
+export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team {
+  const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT } = options;
+  const exports = Object.entries(new WebAssembly.Instance(module, { env: { memory } }).exports);
+  const inOrder = exports.map(([, kernel]) => kernel as unknown as Kernel);
+  const indices = new Map(exports.map(([name], i) => [name, i]));
+  const { desk, at } = openDesk();
+  let others: readonly Thread[] | undefined = threads > 1 && maySleep(desk.words) ? undefined : [];
   let seen = 0;
 
   const close = (): void => {
-    state = "alone";
-    for (const thread of others.splice(0)) thread.terminate();
-  };
-  const gather = (): void => {
-    try {
-      for (let thread = 1; thread < threads; thread++) {
-        others.push(start({ module, memory, ...at, place: PLACE, thread, looks: LOOKS }));
-      }
-    } catch {
-      // An engine without threads, or without so many: those that came are enough.
-    }
-    state = others.length > 0 ? "open" : "alone";
+    for (const thread of others ?? []) thread.terminate();
+    others = [];
   };
   const shares = (cost: number): boolean => {
-    if (state === "alone" || cost < SMALL) return false;
-    if (state === "waiting" && (seen += cost) > reluctance) gather();
-    return state === "open";
+    if (cost < SMALL) return false;
+    if (others === undefined && (seen += cost) > reluctance) {
+      others = startOthers({ module, memory, ...at, place: PLACE, looks: LOOKS }, threads, start);
+    }
+    return others !== undefined && others.length > 0;
   };
+  const call = (name: Name, ...args: number[]): number => inOrder[indices.get(name)!]!(...args);
   const run = (name: Name, args: readonly Argument[], work: Work): void => {
-    const kernel = kernels.get(name) as Kernel;
-    if (!shares(work.units * work.cost)) return void kernel(...args.map((arg) => whole(arg, work.units)));
-    const bounds = partsOf(work, threads);
-    publish(desk, names.indexOf(name), args, bounds);
+    const { units, cost } = work;
+    if (!shares(units * cost)) return void call(name, ...args.map((arg) => whole(arg, units)));
+    publish(desk, { kernel: indices.get(name)!, args, bounds: partsOf(work, threads) });
     takeParts(desk, inOrder, 0);
-    if (!finished(desk, limit + PATIENCE * work.units * work.cost * 1e-6)) {
+    if (!finished(desk, limit + PATIENCE * units * cost * 1e-6)) {
       close();
       throw new Error(`Cannot finish ${name} as a thread was lost in the middle of it: run again with one thread`);
     }
-    if (words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
+    if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
   };
-  const call = (name: Name, ...args: number[]): number => (kernels.get(name) as Kernel)(...args);
   return { threads, shares, run, call, close };
 }
