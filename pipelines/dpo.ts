@@ -16,9 +16,9 @@ import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warm
 import { summary } from "./summary.ts";
 
 export const settings = define({
-  beta: number(0.1, { above: 0, help: "strength of the pull to the reference policy" }),
+  beta: number(0.2, { above: 0, help: "strength of the pull to the reference policy" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
-  lr: number(3e-4, { above: 0, help: "peak learning rate" }),
+  lr: number(4e-4, { above: 0, help: "peak learning rate" }),
   epochs: number(1, { above: 0, help: "passes over the pairs" }),
   batchSize: count(64, { atLeast: 1, help: "pairs of one optimizer step" }),
   ...SETUP,

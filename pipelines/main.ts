@@ -43,6 +43,11 @@ export interface Terminal {
 const COMMON = {
   seed: count(0, { help: "all that is random follows from it" }),
   backend: oneOf(["wasm", "reference"], { help: "SIMD kernels, or the plain loops they are tested against" }),
+  threads: count(Math.min(navigator.hardwareConcurrency, 8), {
+    atLeast: 1,
+    atMost: 64,
+    help: "that share the work of the kernels; results do not depend on them",
+  }),
   json: toggle(false, { help: "print one JSON document" }),
   quiet: toggle(false, { help: "show no progress" }),
   help: toggle(false, { help: "show this, and do nothing" }),
@@ -131,8 +136,8 @@ async function execute<F extends SettingFields, Adds extends object>(
 ): Promise<number> {
   const { signal, now, out } = terminal;
   const began = now();
-  const { seed, backend, json, quiet, help: _, ...own } = values;
-  await openKernels({ backend });
+  const { seed, backend, threads, json, quiet, help: _, ...own } = values;
+  await openKernels({ backend, threads });
   const pipeline = pipelineOf(own as unknown as SettingValues<F>);
   const running = run(pipeline, { seed, given: {}, config: { ...own, backend }, signal });
   const ended = await finish(running, quiet ? undefined : drawing(terminal));

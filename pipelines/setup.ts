@@ -43,7 +43,7 @@ export const SETUP = {
   heldOut: number(0.1, { above: 0, below: 1, help: "share of the prompts held out to judge by" }),
   context: count(1024, { atLeast: 8, help: "own data: most tokens of prompt and completion" }),
   sftEpochs: number(1, { above: 0, help: "own data: passes over the chosen replies before alignment" }),
-  pairs: count(8000, { atLeast: 20, help: "world: pairs to learn from" }),
+  pairs: count(6000, { atLeast: 20, help: "world: pairs to learn from" }),
   labels: oneOf(["drawn", "shuffled", "flipped"], {
     help: "world: the annotator's labels, or controls that must not help",
   }),
