@@ -12,7 +12,7 @@ export type Backend = "wasm" | "reference";
 let backend: Backend = "wasm";
 
 /** Threads of the wasm provider, the calling one included. */
-let threads = 1;
+let threads = defaultThreads();
 
 /** The fast provider for f32, made at its first use. */
 let fast: WasmKernels | undefined;
@@ -37,7 +37,7 @@ export interface KernelOptions {
  * @throws RangeError when the backend is not one of these, or threads is no whole number from 1 to 64
  */
 export function openKernels(options: KernelOptions): Promise<void> {
-  const { backend: chosen = "wasm", threads: count = 1 } = options;
+  const { backend: chosen = "wasm", threads: count = defaultThreads() } = options;
   const refuse = (what: string): Promise<void> => Promise.reject(new RangeError(`Cannot open kernels as ${what}`));
   if (chosen !== "wasm" && chosen !== "reference") {
     return refuse(`backend must be wasm or reference: current value is ${chosen}`);

@@ -1,11 +1,13 @@
 /**
- * Kernels beside the reference and beside the machine, in one run: `deno run tests/bench/kernels_bench.ts`.
+ * Kernels beside the reference and beside the machine, on one thread and on all, in one run:
+ * `deno run tests/bench/kernels_bench.ts`.
  *
  * The peak is a loop of independent 128-bit multiply-adds and nothing else. Contestants take turns, and each figure is
  * the best of its rounds, as other work on the machine only ever slows down. `--json` prints one document.
  */
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import { allocate, memory, withScratch } from "../../lib/kernels/memory.ts";
+import { defaultThreads } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { f32x4, func, loop, v128 } from "../../lib/kernels/wasm/assembler.ts";
 import { encodeModule, type Target } from "../../lib/kernels/wasm/encode.ts";
@@ -86,33 +88,50 @@ const bytes = emit(target);
 new WebAssembly.Module(bytes);
 const start = performance.now() - before;
 const [wasm, peak] = [wasmKernels(target), peakLoop(target)];
+const threads = defaultThreads();
+const team = wasmKernels(target, { threads, reluctance: 0 });
 
 // Engines compile the fast form in the background while the first calls run.
-withScratch(() => fastest([peak.run, product(wasm, cube(256), "NN"), product(wasm, cube(64), "TN")], 20));
+withScratch(() => {
+  const forms = [wasm, team].flatMap((
+    kernels,
+  ) => [product(kernels, cube(256), "NN"), product(kernels, cube(64), "TN")]);
+  fastest([peak.run, ...forms], 20);
+});
 await pause(500);
 
 const timed = shapes.flatMap((shape) =>
   transposes.map((form) =>
     withScratch(() => {
       const operations = 2 * shape.sizes[0] * shape.sizes[1] * shape.sizes[2];
-      const [top, fast] = fastest([peak.run, product(wasm, shape, form)], 40) as [number, number];
+      const contestants = [peak.run, product(wasm, shape, form), product(team, shape, form)];
+      const [top, fast, shared] = fastest(contestants, 40) as [number, number, number];
       const [plain] = fastest([product(reference, shape, form)], shape.sizes[0] < 512 ? 3 : 1) as [number];
-      return { shape: shape.name, form, gflops: operations / fast / 1e6, plain: operations / plain / 1e6, top };
+      return {
+        shape: shape.name,
+        form,
+        gflops: operations / fast / 1e6,
+        shared: operations / shared / 1e6,
+        plain: operations / plain / 1e6,
+        top,
+      };
     })
   )
 );
 const top = peak.operations / Math.min(...timed.map((row) => row.top)) / 1e6;
-const rows = timed.map(({ shape, form, gflops, plain }) => ({ shape, form, gflops, reference: plain }));
+const rows = timed.map(({ shape, form, gflops, shared, plain }) => ({ shape, form, gflops, shared, reference: plain }));
 
-if (Deno.args.includes("--json")) console.log(JSON.stringify({ start, bytes: bytes.length, target, peak: top, rows }));
-else {
+if (Deno.args.includes("--json")) {
+  console.log(JSON.stringify({ start, bytes: bytes.length, target, threads, peak: top, rows }));
+} else {
   console.log(
     `emitting and compiling ${bytes.length} bytes: ${start.toFixed(1)} ms; fused multiply-add: ${target.fma}`,
   );
-  console.log("product                 form  GFLOP/s  of peak  reference  ratio");
-  for (const { shape, form, gflops, reference } of rows) {
+  console.log(`product                 form  GFLOP/s  of peak  ${threads} threads  ratio  reference  ratio`);
+  for (const { shape, form, gflops, shared, reference } of rows) {
     const figures = [gflops.toFixed(1).padStart(8), `${(100 * gflops / top).toFixed(0)} %`.padStart(8)];
+    const all = [shared.toFixed(1).padStart(9), `${(shared / gflops).toFixed(2)}×`.padStart(6)];
     const ratios = [reference.toFixed(2).padStart(10), `${(gflops / reference).toFixed(0)}×`.padStart(6)];
-    console.log(shape.padEnd(24) + form + [...figures, ...ratios].join(" "));
+    console.log(shape.padEnd(24) + form + [...figures, ...all, ...ratios].join(" "));
   }
 }

@@ -3,6 +3,7 @@ import type { AttentionShape, Floats, Kernels, Strides } from "../../lib/kernels
 import { kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
 import { compile, detectTarget } from "../../lib/kernels/wasm/module.ts";
+import { openPace } from "../../lib/kernels/wasm/pace.ts";
 import { openTeam } from "../../lib/kernels/wasm/team.ts";
 import { from, own, partsOf, sizeOf } from "../../lib/kernels/wasm/work.ts";
 import { type Start, startWorker, type Thread } from "../../lib/kernels/wasm/worker.ts";
@@ -102,7 +103,7 @@ function rows(): readonly Kernel[] {
 
 function elementwise(): readonly Kernel[] {
   const draw = uniform(4);
-  const n = 300_003;
+  const n = 160_003;
   const [x, y, z] = [random(n, draw, 3), random(n, draw), random(n, draw)];
   const outputs = (write: (kernels: Kernels<Floats>, out: readonly [Float32Array, Float32Array]) => void): Kernel =>
   (
@@ -175,6 +176,23 @@ Deno.test("work is cut at whole steps, from 0 to its end, into parts that are wo
   assertEquals(partsOf({ units: 10, cost: 1e6 }, 1), [0, 1, 2, 3, 5, 6, 7, 8, 10]);
   assertEquals(partsOf({ units: 10, cost: 1e6, align: 4 }, 4), [0, 4, 8, 10]);
   assertEquals(partsOf({ units: 9, cost: 1e6, cuts: [0, 1, 8, 9] }, 4), [0, 1, 8, 9]);
+});
+
+Deno.test("threads rest while they gain nothing, and work again when they do", () => {
+  const pace = openPace();
+  const job = (gain: number): boolean => {
+    const rests = pace.rests();
+    pace.note(1e6, rests ? 1 : 1 / gain);
+    return rests;
+  };
+  const rested = (jobs: number, gain: number): number =>
+    Array.from({ length: jobs }, () => job(gain)).filter(Boolean).length;
+  assertEquals(rested(200, 0.5), 0); // while threads start
+  const timed = rested(64, 0.9);
+  assert(timed > 20 && timed < 44, `${timed} of 64 jobs were done by one thread`);
+  assertEquals(rested(1000, 0.9), 1000);
+  rested(64, 1.8);
+  assertEquals(rested(1000, 1.8), 0);
 });
 
 Deno.test("an engine without threads computes in one", () => {

@@ -65,6 +65,9 @@ Usage: deno run pipelines/countdown.ts [flags]
   --fault <none|input|nan|throw|permission|slow>  what goes wrong (default none)
   --seed <count>                                  all that is random follows from it (default 0)
   --backend <wasm|reference>                      SIMD kernels, or the plain loops they are tested against (default wasm)
+  --threads <count>                               that share the work of the kernels; results do not depend on them (at least 1 and at most 64; default ${
+        Math.min(navigator.hardwareConcurrency, 8)
+      })
   --json                                          print one JSON document
   --quiet                                         show no progress
   --help                                          show this, and do nothing
@@ -87,6 +90,10 @@ const wrong: readonly (readonly [line: string, ...sentences: readonly string[]])
     "Cannot read --steps as it must be a whole number of at least 0: current value is -.5",
   ],
   ["--seed", "Cannot read --seed as it needs a value: --seed <count>"],
+  [
+    "--threads 0",
+    "Cannot read --threads as it must be a whole number of at least 1 and at most 64: current value is 0",
+  ],
   ["--backend cuda", "Cannot read --backend as it must be one of wasm, reference: current value is cuda"],
   [
     "--json=maybe --steps x",

@@ -5,6 +5,7 @@
 
 import { allocateForever, memory } from "../memory.ts";
 import type { Name } from "./module.ts";
+import { openPace } from "./pace.ts";
 import { type Argument, PARTS, partsOf, SMALL, whole, type Work } from "./work.ts";
 import {
   type Desk,
@@ -27,7 +28,7 @@ const MAX_ARGUMENTS = 32;
 const RELUCTANCE = 50_000_000;
 
 /** Looks at the control block before a thread sleeps. */
-const LOOKS = 1_000;
+const LOOKS = 300;
 
 /** Milliseconds in which no part is finished, after which a thread is taken for dead; parts may be long themselves. */
 const LIMIT = 10_000;
@@ -141,6 +142,7 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
   const { desk, at } = openDesk();
   let others: readonly Thread[] | undefined = threads > 1 && maySleep(desk.words) ? undefined : [];
   let seen = 0;
+  const pace = openPace();
 
   const close = (): void => {
     for (const thread of others ?? []) thread.terminate();
@@ -151,19 +153,26 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     if (others === undefined && (seen += cost) > reluctance) {
       others = startOthers({ module, memory, ...at, place: PLACE, looks: LOOKS }, threads, start);
     }
-    return others !== undefined && others.length > 0;
+    return others !== undefined && others.length > 0 && !pace.rests();
   };
   const call = (name: Name, ...args: number[]): number => inOrder[indices.get(name)!]!(...args);
-  const run = (name: Name, args: readonly Argument[], work: Work): void => {
-    const { units, cost } = work;
-    if (!shares(units * cost)) return void call(name, ...args.map((arg) => whole(arg, units)));
+  const share = (name: Name, args: readonly Argument[], work: Work): void => {
     publish(desk, { kernel: indices.get(name)!, args, bounds: partsOf(work, threads) });
     takeParts(desk, inOrder, 0);
-    if (!finished(desk, limit + PATIENCE * units * cost * 1e-6)) {
+    if (!finished(desk, limit + PATIENCE * work.units * work.cost * 1e-6)) {
       close();
       throw new Error(`Cannot finish ${name} as a thread was lost in the middle of it: run again with one thread`);
     }
     if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
+  };
+  const alone = (name: Name, args: readonly Argument[], { units }: Work): void =>
+    void call(name, ...args.map((arg) => whole(arg, units)));
+  const run = (name: Name, args: readonly Argument[], work: Work): void => {
+    const cost = work.units * work.cost;
+    if (cost < SMALL || others?.length === 0) return alone(name, args, work);
+    const began = performance.now();
+    (shares(cost) ? share : alone)(name, args, work);
+    if (others !== undefined) pace.note(cost, performance.now() - began);
   };
   return { threads, shares, run, call, close };
 }
