@@ -16,6 +16,11 @@ export interface BatchOptions {
  *
  * @param rows number of rows there are
  * @throws {RangeError} if there is no row, or batchSize or epochs is out of range
+ * @example
+ * ```ts
+ * import { batches, key } from "@logratio/logratio";
+ * batches(key(0), 10, { batchSize: 4, epochs: 2 }).map((rows) => rows.length); // 4, 4, 2, 4, 4, 2
+ * ```
  */
 export function batches(key: Key, rows: number, options: BatchOptions): readonly Int32Array[] {
   const { batchSize, epochs = 1, shuffle = true } = options;

@@ -62,6 +62,11 @@ export function meanEstimate(values: readonly number[]): Estimate & { readonly s
  * @param options.rounds resamples, default 2000
  * @throws {RangeError} if the two lists differ in length or are empty
  * @see Efron & Tibshirani 1993, "An introduction to the bootstrap", chapter 13
+ * @example
+ * ```ts
+ * import { key, winRate } from "@logratio/logratio";
+ * const { estimate, low, high, ties } = winRate(key(0), [[1, 3, 2, 2], [0, 1, 2, 3]]); // 0.625 with one tie
+ * ```
  */
 export function winRate(
   key: Key,

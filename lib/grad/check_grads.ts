@@ -39,6 +39,12 @@ function moved<P>(params: P, direction: P, step: number): P {
  * @param options.key draws the two directions
  * @param options.step h, default 1e-3 (the error of the numeric side is of order h⁴)
  * @see HIPS autograd `test_util.py`
+ * @example
+ * ```ts
+ * import { checkGrads, key, logSigmoid, type Tensor, tensor } from "@logratio/logratio";
+ * const x = tensor([3], [-2, 0, 5], "f64");
+ * const { error } = checkGrads((p: { x: Tensor }) => logSigmoid(p.x), { x }, { key: key(0) }); // about 1e-12
+ * ```
  */
 export function checkGrads<P>(
   f: (params: P) => Tensor,

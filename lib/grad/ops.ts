@@ -113,6 +113,11 @@ export function sum(x: Tensor): Tensor {
  * @param x `[N]`
  * @param offsets `[S+1]`, from 0 to N, not decreasing
  * @throws {RangeError} if the offsets do not cover x
+ * @example
+ * ```ts
+ * import { segmentSum, tensor } from "@logratio/logratio";
+ * segmentSum(tensor([3], [-1, -2, -6]), Int32Array.of(0, 2, 3)); // [-3, -6]
+ * ```
  */
 export function segmentSum(x: Tensor, offsets: Int32Array): Tensor {
   const falls = offsets.findIndex((o, i) => i === 0 ? o !== 0 : o < (offsets[i - 1] as number));
@@ -135,7 +140,16 @@ export function reshape(x: Tensor, shape: readonly number[]): Tensor {
   return derive(alias(x, shape), [x], (g) => [alias(g, x.shape)]);
 }
 
-/** The same numbers as a constant: no gradient flows through. Called by the one who knows. */
+/**
+ * The same numbers as a constant: no gradient flows through. Called by the one who knows.
+ *
+ * @example
+ * ```ts
+ * import { mul, stopGradient, sum, type Tensor, tensor, valueAndGrad } from "@logratio/logratio";
+ * const f = (p: { x: Tensor }) => ({ loss: { sum: sum(mul(p.x, stopGradient(p.x))), count: 1 }, metrics: {} });
+ * const { grads } = valueAndGrad(f)({ x: tensor([], [3]) }); // grads.x is 3, not 6
+ * ```
+ */
 export function stopGradient(x: Tensor): Tensor {
   return alias(x);
 }

@@ -31,7 +31,19 @@ export function traceLeaf(t: Tensor): Tensor {
   return t;
 }
 
-/** Records that `out` came from `parents`, if any of them is traced; returns `out`. */
+/**
+ * Records that `out` came from `parents`, if any of them is traced; returns `out`.
+ *
+ * @example
+ * ```ts
+ * import { derive, mul, neg, shift, square, type Tensor, tensor } from "@logratio/logratio";
+ * // tanh x; its derivative is 1 − tanh² x.
+ * function tanh(x: Tensor): Tensor {
+ *   const out = tensor(x.shape, Array.from(x.data, Math.tanh), x.dtype);
+ *   return derive(out, [x], (g) => [mul(g, shift(neg(square(out)), 1))]);
+ * }
+ * ```
+ */
 export function derive(out: Tensor, parents: readonly Tensor[], vjp: Vjp): Tensor {
   if (parents.some((p) => nodes.has(p))) nodes.set(out, { parents, vjp });
   return out;

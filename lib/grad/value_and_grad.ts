@@ -140,6 +140,14 @@ export function valueAndGrad<P, R extends readonly unknown[]>(
  * added before the one division, so batches of unequal size weigh as their terms do.
  *
  * @throws {RangeError} if there is no batch
+ * @example
+ * ```ts
+ * import { accumulateGrads, mul, size, sum, type Tensor, tensor } from "@logratio/logratio";
+ * const meanOf = (x: Tensor) => ({ sum: sum(x), count: size(x.shape) });
+ * const loss = ({ w }: { w: Tensor }, x: Tensor) => ({ loss: meanOf(mul(w, x)), metrics: {} });
+ * const parts = [tensor([2], [1, 2]), tensor([1], [6])];
+ * const { grads } = accumulateGrads(loss)({ w: tensor([], [1]) }, parts); // grads.w is the mean of 1, 2 and 6: 3
+ * ```
  */
 export function accumulateGrads<P, B>(
   f: (params: P, batch: B) => Loss,

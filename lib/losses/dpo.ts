@@ -29,6 +29,13 @@ export interface DpoOptions {
  * @throws {RangeError} if beta, labelSmoothing or a label is out of range
  * @throws {TypeError} if the four shapes differ
  * @see Rafailov et al. 2023, "Direct preference optimization", eq. 7; Mitchell 2023, "A note on DPO with noisy preferences", eq. 3
+ * @example
+ * ```ts
+ * import { dpoLoss, tensor } from "@logratio/logratio";
+ * const [chosen, rejected, ref] = [tensor([1], [-4]), tensor([1], [-6]), tensor([1], [-5])];
+ * const logps = { chosen, rejected, refChosen: ref, refRejected: ref };
+ * const { loss } = dpoLoss(logps, { beta: 0.5 }); // −log σ(1) = 0.3133
+ * ```
  */
 export function dpoLoss(logps: PairLogps, options: DpoOptions): Loss {
   const labels = labelsOf(logps, options);

@@ -20,6 +20,12 @@ export interface SftOptions {
  * @param tokenLogps log-probabilities of completion tokens `[T]`, nats
  * @param offsets completion b holds the entries offsets[b] … offsets[b+1]−1, `[B+1]`
  * @throws {RangeError} if a completion has no token, as it has no mean, or the reduction is none of the two
+ * @example
+ * ```ts
+ * import { sftLoss, tensor } from "@logratio/logratio";
+ * const tokenLogps = tensor([3], [-1, -2, -6]); // two completions: one of two tokens, one of a single token
+ * const { loss } = sftLoss(tokenLogps, Int32Array.of(0, 2, 3)); // sum 9, count 3: the mean is 3 nats a token
+ * ```
  */
 export function sftLoss(tokenLogps: Tensor, offsets: Int32Array, options: SftOptions = {}): Loss {
   const { reduction = "token" } = options;

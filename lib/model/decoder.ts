@@ -123,6 +123,22 @@ export function decoderTree(
  * by √(2·layers), norms one.
  *
  * @see Radford et al. 2019, GPT-2, section 2.3
+ * @example
+ * ```ts
+ * import { type DecoderConfig, initDecoder, key } from "@logratio/logratio";
+ * const config: DecoderConfig = {
+ *   vocabSize: 300,
+ *   hiddenSize: 32,
+ *   layers: 2,
+ *   contextLength: 64,
+ *   norm: { type: "rms", eps: 1e-5 },
+ *   positions: { type: "rotary", theta: 10_000 },
+ *   attention: { heads: 4, kvHeads: 2, headDim: 8 },
+ *   mlp: { type: "gatedSilu", size: 88 },
+ *   tiedEmbeddings: true,
+ * };
+ * const params = initDecoder(key(0), config); // params.embedding is [300, 32]
+ * ```
  */
 export function initDecoder(key: Key, config: DecoderConfig, dtype: Dtype = "f32"): DecoderParams {
   return decoderTree(config, (path, shape) =>

@@ -164,6 +164,13 @@ function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
  * @param prompts token ids, one non-empty array each
  * @returns for each prompt its `samples` completions
  * @throws {RangeError} if a prompt is empty or fills the context, or an option is out of range
+ * @example
+ * ```ts
+ * import { generate, key, type LanguageModel } from "@logratio/logratio";
+ * // Four answers to one prompt; token 0 ends an answer.
+ * const answers = (model: LanguageModel, prompt: Int32Array) =>
+ *   generate(model, [prompt], { key: key(0), eos: 0, samples: 4, maxNewTokens: 32, topP: 0.9 })[0];
+ * ```
  */
 export function generate(
   model: LanguageModel,

@@ -32,6 +32,15 @@ export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: 
  * log π(completion | prompt) = Σ_t log π(token t | tokens < t), in nats: the prompt is not in the sum, an end token is.
  *
  * @returns `[B]`, one for each completion in order
+ * @example
+ * ```ts
+ * import { type LanguageModel, logps, pack, sub, take, type Tensor } from "@logratio/logratio";
+ * // log π(a | prompt) − log π(b | prompt): the log odds of two completions
+ * function logOdds({ params, config }: LanguageModel, prompt: Int32Array, [a, b]: [Int32Array, Int32Array]): Tensor {
+ *   const both = logps(params, config, pack([{ prompt, completions: [a, b] }]));
+ *   return sub(take(both, Int32Array.of(0)), take(both, Int32Array.of(1)));
+ * }
+ * ```
  */
 export function logps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
   return segmentSum(tokenLogps(params, config, batch), batch.offsets);

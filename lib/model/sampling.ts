@@ -50,6 +50,11 @@ function keepTop(probs: Float64Array, topK: number, topP: number): Float64Array 
  * @param logits `[V]`
  * @returns probabilities `[V]`, in double precision
  * @see Holtzman et al. 2020, "The curious case of neural text degeneration", for top-p
+ * @example
+ * ```ts
+ * import { samplingDistribution } from "@logratio/logratio";
+ * samplingDistribution([0, Math.log(3)]); // [0.25, 0.75]
+ * ```
  */
 export function samplingDistribution(logits: ArrayLike<number>, spec: Sampling = {}): Float64Array {
   const { temperature, topK, topP } = checkSampling(spec);

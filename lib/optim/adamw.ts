@@ -38,6 +38,20 @@ export interface AdamwState {
  *
  * @throws {RangeError} if an option is out of range
  * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; the order of operations is PyTorch's
+ * @example
+ * ```ts
+ * import { adamw, applyUpdates, mul, scope, sum, type Tensor, tensor, valueAndGrad } from "@logratio/logratio";
+ * const loss = (p: { w: Tensor }) => ({ loss: { sum: sum(mul(p.w, p.w)), count: 1 }, metrics: {} });
+ * const optimizer = adamw({ lr: 0.1 });
+ * let params = { w: tensor([2], [3, -4]) };
+ * let state = optimizer.init(params);
+ * for (let step = 0; step < 100; step++) {
+ *   [params, state] = scope(() => {
+ *     const next = optimizer.update(valueAndGrad(loss)(params).grads, state, params);
+ *     return [applyUpdates(params, next.updates), next.state];
+ *   });
+ * }
+ * ```
  */
 export function adamw(options: AdamwOptions): Transform<AdamwState> {
   const { lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = options;

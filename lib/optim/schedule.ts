@@ -29,7 +29,16 @@ export function constantSchedule(lr: number, options: { readonly warmup?: number
   return (step) => lr * Math.min(1, warmup === 0 ? 1 : step / warmup);
 }
 
-/** Warm-up, then a straight line to 0 at `steps`: lr·(steps − step) / (steps − warmup). */
+/**
+ * Warm-up, then a straight line to 0 at `steps`: lr·(steps − step) / (steps − warmup).
+ *
+ * @example
+ * ```ts
+ * import { linearSchedule } from "@logratio/logratio";
+ * const rate = linearSchedule({ lr: 1, warmup: 2, steps: 10 });
+ * [0, 1, 2, 6, 10].map(rate); // 0, 0.5, 1, 0.5, 0
+ * ```
+ */
 export function linearSchedule({ lr, warmup = 0, steps }: Phases): Schedule {
   check("a linear schedule", lr, warmup, steps);
   return (step) => lr * (step < warmup ? step / warmup : Math.max(0, (steps - step) / Math.max(1, steps - warmup)));

@@ -18,7 +18,19 @@ export interface Updated<P, S> {
   readonly metrics: Readonly<Record<string, number>>;
 }
 
-/** A step of an optimizer over any tree of params. */
+/**
+ * A step of an optimizer over any tree of params.
+ *
+ * @example
+ * ```ts
+ * import { scale, type Transform, treeMap } from "@logratio/logratio";
+ * // Plain gradient descent: update = −lr·g.
+ * const sgd = (lr: number): Transform<null> => ({
+ *   init: () => null,
+ *   update: (grads, state) => ({ updates: treeMap((g) => scale(g, -lr), grads), state, metrics: {} }),
+ * });
+ * ```
+ */
 export interface Transform<S> {
   /** State for the first step; it shares no memory with the params. */
   readonly init: (params: unknown) => S;
@@ -26,7 +38,15 @@ export interface Transform<S> {
   readonly update: <P>(updates: P, state: S, params: P) => Updated<P, S>;
 }
 
-/** One transform after another; the states are kept in order, metrics are joined. */
+/**
+ * One transform after another; the states are kept in order, metrics are joined.
+ *
+ * @example
+ * ```ts
+ * import { adamw, chain, clipByGlobalNorm, linearSchedule } from "@logratio/logratio";
+ * const optimizer = chain(clipByGlobalNorm(1), adamw({ lr: linearSchedule({ lr: 3e-4, warmup: 10, steps: 100 }) }));
+ * ```
+ */
 export function chain<const S extends readonly unknown[]>(
   ...transforms: { readonly [I in keyof S]: Transform<S[I]> }
 ): Transform<S> {

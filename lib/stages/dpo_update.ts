@@ -22,6 +22,13 @@ function side(which: 0 | 1, count: number): Int32Array {
  * Trains the policy on preference pairs; the reference enters by its log-probabilities alone. Rows with a `label` use it.
  *
  * @see `dpoLoss`
+ * @example
+ * ```ts
+ * import { dpoUpdate, evaluatePairs, freezeRef, pipeline, refLogps } from "@logratio/logratio";
+ * // From tokenized pairs and a policy to an aligned policy, judged on held-out pairs.
+ * const train = dpoUpdate({ beta: 0.1, lr: 3e-4, batchSize: 64 });
+ * const align = pipeline("align", [freezeRef(), refLogps(), train, evaluatePairs()]);
+ * ```
  */
 export function dpoUpdate(
   options: DpoUpdateOptions,

@@ -21,6 +21,12 @@ export interface LoadedState extends PairState {
  * Loads pairs and holds some out: no prompt is on both sides.
  *
  * @param options.heldOut share of the prompts to hold out, default 0.1
+ * @example
+ * ```ts
+ * import { loadPairs, readPairs } from "@logratio/logratio";
+ * const line = '{"prompt": "2 + 2?", "chosen": "4", "rejected": "5"}';
+ * const pairs = loadPairs(() => readPairs(line), { heldOut: 0.2 }); // a stage that adds pairs, heldOutPairs and report
+ * ```
  */
 export function loadPairs(source: PairSource, options: { readonly heldOut?: number } = {}): Stage<object, LoadedState> {
   const { heldOut = 0.1 } = options;

@@ -32,7 +32,16 @@ export function demonstrateChosen(): Stage<RowState, DemonstrationState> {
   }), { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
 }
 
-/** Trains the policy by `sftLoss` on demonstrations. */
+/**
+ * Trains the policy by `sftLoss` on demonstrations.
+ *
+ * @example
+ * ```ts
+ * import { demonstrateChosen, initPolicy, pipeline, sftUpdate } from "@logratio/logratio";
+ * // A first policy from tokenized pairs: one that has learned to give the chosen replies.
+ * const warmStart = pipeline("warmStart", [initPolicy(), demonstrateChosen(), sftUpdate({ lr: 2e-3, batchSize: 32 })]);
+ * ```
+ */
 export function sftUpdate(
   options: SftOptions & UpdateOptions,
 ): Stage<PolicyState & Pick<DemonstrationState, "demonstrations">, Pick<PolicyState, "policy">> {

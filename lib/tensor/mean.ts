@@ -23,7 +23,15 @@ export function divide(mean: Mean): number {
   return mean.sum / mean.count;
 }
 
-/** Means of the joined parts, name by name. */
+/**
+ * Means of the joined parts, name by name.
+ *
+ * @example
+ * ```ts
+ * import { divideMeans, joinMeans, meanOf } from "@logratio/logratio";
+ * divideMeans(joinMeans({ nll: meanOf([1, 2]) }, { nll: meanOf([6]) })); // { nll: 3 }, not the mean of 1.5 and 6
+ * ```
+ */
 export function joinMeans(a: Means, b: Means): Means {
   const names = new Set([...Object.keys(a), ...Object.keys(b)]);
   const zero: Mean = { sum: 0, count: 0 };

@@ -31,6 +31,12 @@ export interface Batch {
  * Packs examples into a batch.
  *
  * @throws {RangeError} if a prompt or a completion is empty: there would be nothing to predict from, or nothing to predict
+ * @example
+ * ```ts
+ * import { pack } from "@logratio/logratio";
+ * const batch = pack([{ prompt: Int32Array.of(7, 8), completions: [Int32Array.of(1), Int32Array.of(2, 3)] }]);
+ * // ids 7 8 1 2 3, positions 0 1 2 2 3, offsets 0 1 3: the prompt once, two completions behind it
+ * ```
  */
 export function pack(examples: readonly Example[]): Batch {
   const ids: number[] = [];

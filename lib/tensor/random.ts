@@ -118,7 +118,15 @@ export function choice<T>(key: Key, items: readonly T[]): T {
   return items[integer(key, items.length)] as T;
 }
 
-/** A uniformly random order of 0, 1, …, n − 1 (Fisher–Yates). */
+/**
+ * A uniformly random order of 0, 1, …, n − 1 (Fisher–Yates).
+ *
+ * @example
+ * ```ts
+ * import { fold, key, permutation } from "@logratio/logratio";
+ * const orderOf = (epoch: number) => permutation(fold(key(7), epoch), 100); // another order each epoch
+ * ```
+ */
 export function permutation(key: Key, n: number): Int32Array {
   const order = Int32Array.from({ length: n }, (_, i) => i);
   const u = uniform(key, n);
