@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { meanEstimate, shareOfCeiling, shareWon, winRate } from "../../lib/evaluation/interval.ts";
 import { fold, key, normal, uniform } from "../../lib/tensor/random.ts";
 
@@ -42,4 +42,9 @@ Deno.test("95 % intervals cover the truth about 95 times in a hundred", () => {
 
 Deno.test("shareOfCeiling() is 0 at one half and 1 at the ceiling", () => {
   assertEquals([shareOfCeiling(0.5, 0.9), shareOfCeiling(0.9, 0.9)], [0, 1]);
+});
+
+Deno.test("winRate() refuses lists that are not of the same prompts", () => {
+  assertThrows(() => winRate(key(1), [[1, 2], [1]]), RangeError, "the same prompts: there are 2 and 1");
+  assertThrows(() => winRate(key(1), [[], []]), RangeError, "there are 0 and 0");
 });

@@ -1,28 +1,14 @@
-import { assert, assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
+import { assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
-import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
 import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
-import type { Event } from "../../lib/flow/event.ts";
 import { pipeline } from "../../lib/flow/pipeline.ts";
-import { finish, run, type RunOptions } from "../../lib/flow/run.ts";
-import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import type { RunOptions } from "../../lib/flow/run.ts";
+import { initDecoder } from "../../lib/model/decoder.ts";
 import { dpoUpdate, type DpoUpdateOptions } from "../../lib/stages/dpo_update.ts";
 import { evaluatePairs } from "../../lib/stages/evaluate_pairs.ts";
 import { freezeRef, refLogps } from "../../lib/stages/reference.ts";
 import { fold, integer, key } from "../../lib/tensor/random.ts";
-import { leaves } from "../../lib/tensor/tree.ts";
-
-const config = {
-  vocabSize: 259,
-  hiddenSize: 8,
-  layers: 1,
-  contextLength: 16,
-  norm: { type: "rms", eps: 1e-5 },
-  positions: { type: "rotary", theta: 100 },
-  attention: { heads: 2, kvHeads: 1, headDim: 4 },
-  mlp: { type: "gatedSilu", size: 12 },
-  tiedEmbeddings: true,
-} as const;
+import { config, finished, numbers, tokenizer } from "./tiny.ts";
 
 /** A pair whose chosen completion repeats one token and whose rejected another: what there is to learn. */
 function row(i: number): TokenPair {
@@ -37,7 +23,7 @@ function row(i: number): TokenPair {
 
 const given = {
   config,
-  tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
+  tokenizer,
   policy: initDecoder(key(1), config),
   rows: Array.from({ length: 24 }, (_, i) => row(i)),
   heldOutRows: Array.from({ length: 10 }, (_, i) => row(100 + i)),
@@ -51,16 +37,12 @@ const dpo = (options: Partial<DpoUpdateOptions> = {}) =>
     evaluatePairs(),
   ]);
 
-/** A run to its end: its state and its events. */
-async function result(options: Partial<DpoUpdateOptions> = {}, more: Partial<RunOptions<typeof given>> = {}) {
-  const events: Event[] = [];
-  const ended = await finish(run(dpo(options), { seed: 3, given, ...more }), (event) => events.push(event));
-  assert(ended._tag === "Right", JSON.stringify(ended));
+/** A run to its end: its state and the metrics of training. */
+const result = async (options: Partial<DpoUpdateOptions> = {}, more: Partial<RunOptions<typeof given>> = {}) => {
+  const { state, events } = await finished(dpo(options), given, more);
   const losses = events.flatMap((e) => e.type === "step" && e.path.at(-1) === "dpoUpdate" ? [e.metrics] : []);
-  return { ...ended.right, losses };
-}
-
-const bytes = (policy: DecoderParams): number[][] => leaves(policy).map(([, t]) => [...t.data]);
+  return { ...state, losses };
+};
 
 Deno.test("dpoUpdate() begins at ln 2 with rewards of 0, and learns what there is to learn", async () => {
   const { losses, heldOut, policy, ref } = await result();
@@ -69,8 +51,8 @@ Deno.test("dpoUpdate() begins at ln 2 with rewards of 0, and learns what there i
   assertEquals(losses.length, 12);
   assertEquals(heldOut.accuracy.estimate, 1);
   assertLess(heldOut.drift.rejected, heldOut.drift.chosen);
-  assertEquals(bytes(ref), bytes(given.policy)); // the reference is as it was
-  assertNotEquals(bytes(policy), bytes(ref));
+  assertEquals(numbers(ref), numbers(given.policy)); // the reference is as it was
+  assertNotEquals(numbers(policy), numbers(ref));
 });
 
 Deno.test("dpoUpdate() in parts of a batch equals the whole batch", async () => {
@@ -89,8 +71,8 @@ Deno.test("dpoUpdate() uses soft labels: at one half there is nothing to learn b
 
 Deno.test("the same seed gives the same weights to the byte, another seed others", async () => {
   const [a, b, c] = [await result(), await result(), await result({}, { seed: 4 })];
-  assertEquals(bytes(a.policy), bytes(b.policy));
-  assertNotEquals(bytes(a.policy), bytes(c.policy));
+  assertEquals(numbers(a.policy), numbers(b.policy));
+  assertNotEquals(numbers(a.policy), numbers(c.policy));
 });
 
 Deno.test("a run broken at any step and resumed from its checkpoint ends bit for bit as an unbroken one", async () => {
@@ -100,7 +82,7 @@ Deno.test("a run broken at any step and resumed from its checkpoint ends bit for
   assertEquals(training.length, 12);
   for (const at of [0, 5, 11]) {
     const resumed = await result({}, { resume: structuredClone(training[at] as Checkpoint) });
-    assertEquals(bytes(resumed.policy), bytes(whole.policy));
+    assertEquals(numbers(resumed.policy), numbers(whole.policy));
     assertEquals(resumed.heldOut, whole.heldOut);
   }
 });

@@ -42,3 +42,8 @@ Deno.test("integer(), choice() and permutation() are uniform and complete", () =
 Deno.test("key() refuses what is no seed", () => {
   for (const bad of [-1, 0.5, NaN, 2 ** 60]) assertThrows(() => key(bad), RangeError, "non-negative integer");
 });
+
+Deno.test("fold() and integer() refuse numbers that would give another one's draws, or none", () => {
+  for (const bad of [-1, 0.5, NaN]) assertThrows(() => fold(key(1), bad), RangeError, "non-negative integer");
+  assertThrows(() => integer(key(1), 0), RangeError, "below must be ≥ 1: current value is 0");
+});

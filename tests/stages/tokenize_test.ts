@@ -1,0 +1,65 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { encodePair } from "../../lib/data/token_pair.ts";
+import type { Overflow } from "../../lib/data/overflow.ts";
+import { finish, run } from "../../lib/flow/run.ts";
+import { tokenize } from "../../lib/stages/tokenize.ts";
+import { config, ended, finished, tokenizer } from "./tiny.ts";
+
+/** A pair of a prompt of `length` characters, so `length` + 2 tokens, and completions of 5 and 3 tokens. */
+const pairOf = (length: number, id: string) => ({ id, prompt: "p".repeat(length), chosen: "abcd", rejected: "ab" });
+const short = Array.from({ length: 30 }, (_, i) => pairOf(3, `short ${i}`));
+const report = {
+  rows: 33,
+  kept: 32,
+  dropped: [{ reason: "identical", ids: ["x"] }],
+  truncated: [],
+  unread: [],
+} as const;
+
+/** A context that the prompt of 3 fits: 5 + 5 = 10 of 12 tokens; the prompt of 6 does not: 8 + 5. */
+const given = {
+  config: { ...config, contextLength: 12 },
+  tokenizer,
+  pairs: [...short, pairOf(6, "long")],
+  heldOutPairs: [pairOf(3, "held")],
+  report,
+};
+const refused = async (overflow: Overflow | undefined, pairs = given.pairs) => {
+  const result = await finish(run(tokenize({ overflow }), { seed: 0, given: { ...given, pairs } }));
+  assert(result._tag === "Left");
+  return result.left;
+};
+
+Deno.test("tokenize() encodes both sides and lets the report go on counting what is dropped", async () => {
+  const { rows, heldOutRows, report } = (await finished(tokenize({ overflow: "drop" }), given)).state;
+  assertEquals(rows.map(({ id }) => id), short.map(({ id }) => id));
+  assertEquals(rows[0]?.chosen, ended("abcd"));
+  assertEquals(heldOutRows[0]?.prompt, encodePair(tokenizer, pairOf(3, "held")).prompt);
+  assertEquals(heldOutRows.map(({ id }) => id), ["held"]);
+  assertEquals(report.dropped, [{ reason: "identical", ids: ["x"] }, { reason: "overlong", ids: ["long"] }]);
+  assertEquals([report.rows, report.kept], [33, 31]);
+});
+
+Deno.test("tokenize() cuts as it is told, and says which rows", async () => {
+  const cut = async (overflow: Overflow) => {
+    const { rows, report } = (await finished(tokenize({ overflow }), given)).state;
+    const { prompt, chosen, rejected } = rows.at(-1) as NonNullable<typeof rows[0]>;
+    return { lengths: [prompt.length, chosen.length, rejected.length], truncated: report.truncated };
+  };
+  assertEquals(await cut("keepEnd"), { lengths: [7, 5, 3], truncated: [{ reason: "promptStart", ids: ["long"] }] });
+  assertEquals(await cut("keepStart"), { lengths: [8, 4, 3], truncated: [{ reason: "completionEnd", ids: ["long"] }] });
+});
+
+Deno.test("tokenize() without a policy drops one row in twenty, and refuses to start when more would go", async () => {
+  const { state } = await finished(tokenize(), { ...given, report: { ...report, rows: 32, dropped: [] } });
+  assertEquals(state.report.dropped, [{ reason: "overlong", ids: ["long"] }]);
+  const stopped = await refused(undefined, [...given.pairs, pairOf(7, "longer")]);
+  assertEquals([stopped.kind, stopped.path], ["input", ["tokenize"]]);
+  assertStringIncludes(stopped.sentences[0] as string, "Choose what to do: overflow drop, keepStart, keepEnd");
+});
+
+Deno.test("tokenize() with overflow error names every row that does not fit", async () => {
+  const { sentences } = await refused("error");
+  assertStringIncludes(sentences[0] as string, "all must fit a context of 12 tokens: 1 do not");
+  assertStringIncludes(sentences.slice(1).join(), "row long");
+});
