@@ -106,8 +106,44 @@ export { encodePair, type TokenPair } from "./lib/data/token_pair.ts";
 export { fitPairs, type Overflow } from "./lib/data/overflow.ts";
 export { batches, type BatchOptions } from "./lib/data/batches.ts";
 
-// Rankings: strengths of items from comparisons, with errors, tests and what to compare next. The room keeps its list.
-export * from "./lib/ranking/mod.ts";
+// Rankings: strengths of items from comparisons, with errors, tests and what to compare next.
+export {
+  comparisons,
+  comparisonsPerItem,
+  mergeComparisons,
+  selectComparisons,
+  totalComparisons,
+} from "./lib/ranking/comparisons.ts";
+export type { ComparisonRows, Comparisons, Covariates } from "./lib/ranking/comparisons.ts";
+export { comparisonReader, readComparisons } from "./lib/ranking/read_comparisons.ts";
+export type { ComparisonReader, ReadComparisons, ReadComparisonsOptions } from "./lib/ranking/read_comparisons.ts";
+export { fitStrengths, parameterNames } from "./lib/ranking/fit_strengths.ts";
+export type { FitOptions, NoMaximum, StrengthFit } from "./lib/ranking/fit_strengths.ts";
+export { type StrengthModel } from "./lib/ranking/design.ts";
+export { type TieModel } from "./lib/ranking/outcome_model.ts";
+export { type NewtonOptions } from "./lib/ranking/newton.ts";
+export { type Existence, existence, type NoMaximumReason } from "./lib/ranking/existence.ts";
+export { type Components } from "./lib/ranking/components.ts";
+export { orderEffectError, referenceErrors, standardErrors, strengthCovariance } from "./lib/ranking/covariance.ts";
+export type { Covariance, ErrorKind } from "./lib/ranking/covariance.ts";
+export { differenceError, type StrengthErrors, strengthErrors } from "./lib/ranking/strength_errors.ts";
+export { abilityCovariance, contrast, rankIntervals } from "./lib/ranking/contrasts.ts";
+export type { AbilityCovariance, Adjustment, Contrast, RankIntervals, Strengths } from "./lib/ranking/contrasts.ts";
+export { type OutcomeChances, outcomeChances, preferenceLabels } from "./lib/ranking/probabilities.ts";
+export { type NextComparison, nextComparisons } from "./lib/ranking/next_comparisons.ts";
+export { type PairMisfit, type TripleMisfit, worstPairs, worstTriples } from "./lib/ranking/misfit.ts";
+export { goodnessOfFit, likelihoodRatioTest, termTests } from "./lib/ranking/likelihood_ratio.ts";
+export type { ChiSquareTest, GoodnessOfFit } from "./lib/ranking/likelihood_ratio.ts";
+export { chiSquareTail, normalQuantile } from "./lib/ranking/distributions.ts";
+export { differenceDirection, type ProfileInterval, profileInterval } from "./lib/ranking/profile.ts";
+export { quasiVariances } from "./lib/ranking/quasi_variances.ts";
+export { fitRandomEffects, type RandomEffectsFit } from "./lib/ranking/random_effects.ts";
+export { bootstrap, bootstrapInterval } from "./lib/ranking/bootstrap.ts";
+export type { Bootstrap, BootstrapInterval, BootstrapOptions } from "./lib/ranking/bootstrap.ts";
+export { fitPlackettLuce, plackettLuceCovariance } from "./lib/ranking/plackett_luce.ts";
+export type { NoRankingMaximum, PlackettLuceFit, Rankings } from "./lib/ranking/plackett_luce.ts";
+export { lsr, rankCentrality, type SpectralOptions } from "./lib/ranking/spectral.ts";
+export { elo, ELO_PER_NAT, type EloOptions, eloScale, winRates } from "./lib/ranking/elo.ts";
 
 // Evaluation: estimates with their intervals.
 export { meanEstimate, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
