@@ -56,7 +56,7 @@ function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
       const after = [beta1, 1 - beta1, beta2, 1 - beta2, eps, 1 / correction1, 1 / correction2];
       over(g, { kernel: "adam", cost: COST.adam, arrays: [g, m, v, mOut, vOut, u], after });
     },
-    sumOfSquares: (x) => team.call("sumOfSquares", at(x), x.byteLength),
+    sumOfSquares: (x) => team.kernels.sumOfSquares(at(x), x.byteLength),
     siluGate: (gate, up, out) => over(out, { kernel: "siluGate", cost: COST.gate, arrays: [gate, up, out] }),
     siluGateBackward: (gate, up, g, dGate, dUp) =>
       over(g, { kernel: "siluGateBackward", cost: COST.gateBackward, arrays: [gate, up, g, dGate, dUp] }),
@@ -86,7 +86,7 @@ function norms(team: Team): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward">
         team.run("rmsNormBackward", [
           ...[from(at(x), row), upTo(at(x), row), ROWS_IN_BLOCK * row, ...arrays, row, 1 / dim, eps],
         ], { units: rows, cost: COST.normBackward * dim, align: ROWS_IN_BLOCK });
-        for (let i = 0; i < blocks; i++) team.call("axpy", 1, offset + i * row, at(dWeight), at(dWeight), row);
+        for (let i = 0; i < blocks; i++) team.kernels.axpy(1, offset + i * row, at(dWeight), at(dWeight), row);
       });
     },
   };
@@ -102,7 +102,7 @@ function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
         team.run("gatherRows", args, { units: ids.length, cost: COST.move * dim });
       }),
     scatterAddRows: (x, ids, out, dim) =>
-      withInts(ids, (rows) => team.call("scatterAddRows", at(x), rows, at(out), ids.length, dim * 4)),
+      withInts(ids, (rows) => team.kernels.scatterAddRows(at(x), rows, at(out), ids.length, dim * 4)),
     rotary: (x, positions, cos, sin, out, heads, headDim, direction) =>
       withInts(positions, (angles) => {
         const row = heads * headDim * 4;

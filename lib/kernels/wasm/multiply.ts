@@ -19,6 +19,9 @@ const MANY_ROWS = 32;
 const ALONE = { floats: KC * NC, depth: KC };
 const SHARED = { floats: 1 << 20, depth: 8 * KC };
 
+/** Multiply-adds of a product that is not worth a thought. */
+const SMALL_PRODUCT = 32_768;
+
 /** Nanoseconds of a multiply-add, and of packing a float. */
 const COST = { multiply: 0.04, pack: 0.7 };
 
@@ -92,16 +95,25 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
   }
 }
 
+/** A small product, in the calling thread: descriptions of work would take longer than the work. */
+function multiplySmall({ kernels }: Team, product: Product, n: number, k: number): void {
+  const { m, a, aRow, aColumn, b, bRow, bColumn, c, cRow, beta } = product;
+  const { columns, rows } = opened ??= openRoom();
+  kernels.packColumns(b, bColumn, bRow, n, k, columns);
+  kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, columns, NR * 4, k * NR * 4, c, cRow, beta, rows);
+}
+
 /** `Kernels.gemm` over the emitted functions. */
 export function multiplication(team: Team, at: (x: Floats) => number): Kernels<Floats>["gemm"] {
   return (m, n, k, a, [aRow, aColumn], b, [bRow, bColumn], c, ldc, beta) => {
     const left = { a: at(a), aRow: aRow * 4, aColumn: aColumn * 4 };
     const product = { m, ...left, b: at(b), bRow: bRow * 4, bColumn: bColumn * 4, c: at(c), cRow: ldc * 4, beta };
+
     const whole = m <= FEW_ROWS && bColumn === 1 ? n - n % NR : 0;
     if (whole > 0) {
       const group = { column: 0, width: whole, start: 0, depth: k };
       multiply(team, product, { ...group, panels: stored(product, group) });
-    }
+    } else if (m * n * k <= SMALL_PRODUCT && k > 0) return multiplySmall(team, product, n, k);
     const most = team.shares(COST.multiply * m * (n - whole) * k) ? SHARED : ALONE;
     const deepest = Math.min(k, most.depth);
     const widest = Math.floor(most.floats / deepest / NR) * NR;

@@ -44,6 +44,9 @@ export interface TeamOptions {
   readonly limit?: number;
 }
 
+/** The emitted functions by name. They take addresses, counts, and sizes and strides in bytes. */
+export type Kernels = Readonly<Record<Name, Kernel>>;
+
 /** Runs kernels, in parts where that pays. */
 export interface Team {
   /** How many threads there are at most, the calling one included. */
@@ -52,8 +55,8 @@ export interface Team {
   readonly shares: (cost: number) => boolean;
   /** Runs a kernel over all its work. */
   readonly run: (kernel: Name, args: readonly Argument[], work: Work) => void;
-  /** Calls a kernel in the calling thread. */
-  readonly call: (kernel: Name, ...args: number[]) => number;
+  /** The kernels of the calling thread. */
+  readonly kernels: Kernels;
   /** Ends the other threads; from then on the calling one works alone. */
   readonly close: () => void;
 }
@@ -136,9 +139,8 @@ function startOthers(given: Omit<Start, "thread">, threads: number, start: Start
 /** Makes a team for a module of kernels over the shared memory. Threads start when there is work enough. */
 export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team {
   const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT } = options;
-  const exports = Object.entries(new WebAssembly.Instance(module, { env: { memory } }).exports);
-  const inOrder = exports.map(([, kernel]) => kernel as unknown as Kernel);
-  const indices = new Map(exports.map(([name], i) => [name, i]));
+  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  const [names, inOrder] = [Object.keys(kernels), Object.values(kernels)];
   const { desk, at } = openDesk();
   let others: readonly Thread[] | undefined = threads > 1 && maySleep(desk.words) ? undefined : [];
   let seen = 0;
@@ -155,9 +157,8 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     }
     return others !== undefined && others.length > 0 && !pace.rests();
   };
-  const call = (name: Name, ...args: number[]): number => inOrder[indices.get(name)!]!(...args);
   const share = (name: Name, args: readonly Argument[], work: Work): void => {
-    publish(desk, { kernel: indices.get(name)!, args, bounds: partsOf(work, threads) });
+    publish(desk, { kernel: names.indexOf(name), args, bounds: partsOf(work, threads) });
     takeParts(desk, inOrder, 0);
     if (!finished(desk, limit + PATIENCE * work.units * work.cost * 1e-6)) {
       close();
@@ -166,7 +167,7 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
   };
   const alone = (name: Name, args: readonly Argument[], { units }: Work): void =>
-    void call(name, ...args.map((arg) => whole(arg, units)));
+    void kernels[name](...args.map((arg) => whole(arg, units)));
   const run = (name: Name, args: readonly Argument[], work: Work): void => {
     const cost = work.units * work.cost;
     if (cost < SMALL || others?.length === 0) return alone(name, args, work);
@@ -174,5 +175,5 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     (shares(cost) ? share : alone)(name, args, work);
     if (others !== undefined) pace.note(cost, performance.now() - began);
   };
-  return { threads, shares, run, call, close };
+  return { threads, kernels, shares, run, close };
 }
