@@ -132,7 +132,7 @@ function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
 export function valueAndGrad<P, R extends readonly unknown[]>(
   f: (params: P, ...rest: R) => Loss,
 ): (params: P, ...rest: R) => Gradient<P> {
-  return (params, ...rest) => mean(sumAndGrad(f, params, rest));
+  return (params, ...rest) => scope(() => mean(sumAndGrad(f, params, rest)));
 }
 
 /**

@@ -4,6 +4,7 @@ import { once, scan, type Stage } from "../flow/stage.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import { logps } from "../model/logps.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
+import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
 import type { PolicyState, RefLogpsState, RefState, RowState } from "./state.ts";
 
@@ -19,7 +20,7 @@ export function exampleOf({ prompt, chosen, rejected }: TokenPair): Example {
 
 /** log π of every completion of some examples, in order, nats. */
 export function logpsOf(params: DecoderParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
-  return Float64Array.from(floats(logps(params, config, pack(examples))));
+  return scope(() => Float64Array.from(floats(logps(params, config, pack(examples)))));
 }
 
 /** Pairs scored in one step. */

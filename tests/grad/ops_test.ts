@@ -6,7 +6,7 @@ import { derive } from "../../lib/grad/primitive.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
 import { scope } from "../../lib/tensor/scope.ts";
-import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+import { dispose, item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 
 function random(name: string, shape: number[]): Tensor {
   return tensor(shape, normal(fold(key(5), name), shape.reduce((a, b) => a * b, 1)), "f64");
@@ -100,4 +100,15 @@ Deno.test("accumulateGrads() holds two gradients at most, however many parts the
       return memoryUse().bytes - before;
     });
   assertEquals(heldBy(16), heldBy(3));
+});
+
+Deno.test("valueAndGrad() outside a scope leaves nothing behind but the gradients", () => {
+  const p = { w: tensor([10_000], new Float64Array(10_000).fill(1), "f64") };
+  const before = memoryUse().bytes;
+  const { grads } = valueAndGrad((q: { w: Tensor }): Loss => ({
+    loss: { sum: ops.sum(ops.exp(ops.square(ops.scale(q.w, 0.5)))), count: 1 },
+    metrics: {},
+  }))(p);
+  dispose(grads.w);
+  assertEquals(memoryUse().bytes, before);
 });
