@@ -206,7 +206,17 @@ function macrotask(): Promise<void> {
   });
 }
 
-/** Takes a run to its end, telling `listen` each event. */
+/**
+ * Takes a run to its end, telling `listen` each event.
+ *
+ * @example
+ * ```ts
+ * import { finish, once, run } from "@logratio/logratio";
+ * const double = once("double", ({ x }: { x: number }) => ({ y: 2 * x }));
+ * const ended = await finish(run(double, { seed: 0, given: { x: 21 } }));
+ * if (ended._tag === "Right") ended.right.y; // 42
+ * ```
+ */
 export async function finish<State>(
   run: Run<State>,
   listen: (event: Event) => void = () => {},

@@ -102,7 +102,16 @@ export function once<Needs, Adds extends object>(
   return { name, ...about, work: { type: "once", body } };
 }
 
-/** A stage that may find its input wrong: it returns a failure (`Left`) or the fields it adds (`Right`). */
+/**
+ * A stage that may find its input wrong: it returns a failure (`Left`) or the fields it adds (`Right`).
+ *
+ * @example
+ * ```ts
+ * import { attempt, inputFailure, right } from "@logratio/logratio";
+ * const reciprocal = attempt("reciprocal", ({ x }: { x: number }) =>
+ *   x === 0 ? inputFailure("Cannot invert x as it must not be 0") : right({ y: 1 / x }));
+ * ```
+ */
 export function attempt<Needs, Adds extends object>(
   name: string,
   body: (state: Needs, context: Context) => Attempt<Adds>,

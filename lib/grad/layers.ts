@@ -96,9 +96,8 @@ export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
   const dim = size(weight.shape);
   if (x.shape.at(-1) !== dim) {
     throw new TypeError(
-      `Cannot apply rmsNorm as the rows of x ${showShape(x.shape)} must have the size of weight ${
-        showShape(weight.shape)
-      }`,
+      `Cannot apply rmsNorm as the rows of x must have the size of weight: ` +
+        `x is ${showShape(x.shape)}, weight ${showShape(weight.shape)}`,
     );
   }
   const k = kernels(x.dtype);

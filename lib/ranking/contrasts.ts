@@ -91,6 +91,15 @@ export interface RankIntervals {
  *
  * @see Holm 1979; Hsu 1981, "Simultaneous confidence intervals for all distances from the best";
  *    Mogstad, Romano, Shaikh & Wilhelm 2024, "Inference for ranks"
+ * @example
+ * ```ts
+ * import { abilityCovariance, rankIntervals, type StrengthFit, strengthCovariance } from "@logratio/logratio";
+ * // the items that may be the best, by name
+ * function contenders(fit: StrengthFit): readonly (string | undefined)[] {
+ *   const { best } = rankIntervals(fit, abilityCovariance(fit, strengthCovariance(fit)));
+ *   return best.map((item) => fit.data.items[item]);
+ * }
+ * ```
  */
 export function rankIntervals(
   fit: Strengths,

@@ -44,6 +44,12 @@ export interface Existence {
  *   run off together.
  *
  * @see Zermelo 1929; Ford 1957 (strong connection); Albert & Anderson 1984 (separation in logistic models)
+ * @example
+ * ```ts
+ * import { comparisons, existence } from "@logratio/logratio";
+ * const games = comparisons({ items: ["a", "b"], first: [0], second: [1], winsFirst: [7], winsSecond: [0] });
+ * existence(games).exists; // false: b never won, so nothing keeps a's strength from growing
+ * ```
  */
 export function existence(data: Comparisons, { ties = "half", order = false }: {
   readonly ties?: TieModel;

@@ -55,6 +55,12 @@ export interface NoRankingMaximum {
  * @returns the fit, or why no maximum exists
  * @throws {RangeError} if a ranking names an item twice or an index outside `items`, or there are fewer than two items
  * @see Plackett 1975; Luce 1959; Hunter 2004; Breslow 1974 (ties)
+ * @example
+ * ```ts
+ * import { fitPlackettLuce } from "@logratio/logratio";
+ * const rankings = [[[0], [1], [2]], [[1], [0], [2]], [[2], [0], [1]]]; // a > b > c, b > a > c, c > a > b
+ * const fit = fitPlackettLuce({ items: ["a", "b", "c"], rankings }); // Right: a first, then b, then c
+ * ```
  */
 export function fitPlackettLuce(data: Rankings): Result<NoRankingMaximum, PlackettLuceFit> {
   check(data);

@@ -36,6 +36,14 @@ export function outcomeChances(
 /**
  * Soft labels for preference pairs: for each (chosen, rejected) the probability that chosen is better, ties halved, as
  * the `label` of a preference pair wants it.
+ *
+ * @example
+ * ```ts
+ * import { comparisons, fitStrengths, preferenceLabels } from "@logratio/logratio";
+ * const games = comparisons({ items: ["a", "b"], first: [0], second: [1], winsFirst: [7], winsSecond: [3] });
+ * const fit = fitStrengths(games);
+ * if (fit._tag === "Right") preferenceLabels(fit.right, [[0, 1]]); // [0.7]
+ * ```
  */
 export function preferenceLabels(fit: StrengthFit, pairs: readonly (readonly [number, number])[]): Float64Array {
   return Float64Array.from(pairs, (pair) => {

@@ -152,11 +152,10 @@ export function livesIn(t: Tensor, region: object): boolean {
  * ```
  */
 export function tensor(shape: readonly number[], values: ArrayLike<number>, dtype: Dtype = "f32"): Tensor {
-  if (values.length !== size(shape)) {
+  const needed = size(shape);
+  if (values.length !== needed) {
     throw new RangeError(
-      `Cannot make a tensor of shape ${showShape(shape)} as it needs ${
-        size(shape)
-      } values: ${values.length} were given`,
+      `Cannot make a tensor of shape ${showShape(shape)} as it needs ${needed} values: ${values.length} were given`,
     );
   }
   return build(dtype, shape, (out) => out.set(values));

@@ -13,11 +13,8 @@ function isBranch(value: unknown): value is Branch {
 }
 
 function differ(path: string, a: unknown, b: unknown): never {
-  throw new TypeError(
-    `Cannot map trees as their structures must agree: at ${path || "the root"} there are ${describe(a)} and ${
-      describe(b)
-    }`,
-  );
+  const found = `at ${path || "the root"} there are ${describe(a)} and ${describe(b)}`;
+  throw new TypeError(`Cannot map trees as their structures must agree: ${found}`);
 }
 
 function describe(value: unknown): string {
