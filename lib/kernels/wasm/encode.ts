@@ -56,7 +56,9 @@ const isCode = (item: Func | Code): item is Code => Array.isArray(item);
 
 /** The memory of a module: its pages, and whether threads share it. */
 export interface Memory {
+  /** Its size in pages of 64 KiB. */
   readonly pages: number;
+  /** Whether threads share it. */
   readonly shared: boolean;
 }
 

@@ -30,17 +30,21 @@ const RELUCTANCE = 50_000_000;
 /** Looks at the control block before a thread sleeps. */
 const LOOKS = 300;
 
-/** Milliseconds in which no part is finished, after which a thread is taken for dead; parts may be long themselves. */
+/** Milliseconds in which no part is finished, after which a thread is taken for dead; they are slept in naps. */
 const LIMIT = 10_000;
 const NAPS = 100;
+/** So many times the time of the whole work is waited beside, as parts may be long. */
 const PATIENCE = 10;
 
 /** What a team is made of. */
 export interface TeamOptions {
   /** How many threads, the calling one included. */
   readonly threads: number;
+  /** Starts one of the others; a worker of the engine if not given. */
   readonly start?: StartThread;
+  /** Nanoseconds of work worth sharing before the others are started. */
   readonly reluctance?: number;
+  /** Milliseconds in which no part is finished, after which a thread is taken for dead. */
   readonly limit?: number;
 }
 

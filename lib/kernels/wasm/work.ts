@@ -8,9 +8,13 @@
 
 /** An argument that depends on the part `first … last−1` of the work, or on the thread. */
 export interface Moving {
+  /** What does not depend on them. */
   readonly base: number;
+  /** What `first` is multiplied with. */
   readonly first: number;
+  /** What `last` is multiplied with. */
   readonly last: number;
+  /** What the thread's number is multiplied with. */
   readonly thread: number;
 }
 

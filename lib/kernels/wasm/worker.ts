@@ -20,8 +20,11 @@ export type Kernel = (...args: number[]) => number;
 
 /** What the threads share: the control block, and the terms of the arguments. */
 export interface Desk {
+  /** The control block. */
   readonly words: Int32Array;
+  /** Terms of the arguments, `TERMS` for each. */
   readonly terms: Float64Array;
+  /** Places in the control block. */
   readonly place: typeof PLACE;
 }
 
@@ -45,11 +48,15 @@ export function takeParts({ words, terms, place }: Desk, kernels: readonly Kerne
 
 /** What a thread is given when it starts. */
 export interface Start {
+  /** The kernels. */
   readonly module: WebAssembly.Module;
+  /** The shared memory. */
   readonly memory: WebAssembly.Memory;
-  /** Addresses of the control block and of the terms. */
+  /** Address of the control block. */
   readonly words: number;
+  /** Address of the terms. */
   readonly terms: number;
+  /** Places in the control block. */
   readonly place: typeof PLACE;
   /** Its number; the calling thread is 0. */
   readonly thread: number;
@@ -74,6 +81,7 @@ export function serve(start: Start, take: typeof takeParts): never {
 
 /** A thread that was started. */
 export interface Thread {
+  /** Ends it at once. */
   readonly terminate: () => unknown;
 }
 
