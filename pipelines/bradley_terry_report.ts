@@ -14,7 +14,8 @@ import {
   worstPairs,
 } from "../mod.ts";
 import type { settings } from "./bradley_terry.ts";
-import { document, headline, type Line, linesOf, type Ranked, remarks } from "./bradley_terry_summary.ts";
+import { remarks } from "./bradley_terry_remarks.ts";
+import { document, headline, type Line, linesOf, type Ranked } from "./bradley_terry_summary.ts";
 
 /** Writes `report.html` and `ranking.json` into the folder of `--out`, if there is one. */
 export function writeReport(

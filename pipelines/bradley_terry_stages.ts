@@ -1,13 +1,12 @@
-/** The stages of the ranking pipeline: read, fit, rank, resample, explain. */
+/** The stages of the ranking pipeline after reading: fit, rank, resample, explain. */
 import {
   abilityCovariance,
   attempt,
   type Bootstrap,
   bootstrap,
   type ChiSquareTest,
-  type Comparisons,
-  comparisons,
   comparisonsPerItem,
+  elo,
   type ErrorKind,
   type Existence,
   existence,
@@ -26,7 +25,6 @@ import {
   type PlackettLuceFit,
   type RankIntervals,
   rankIntervals,
-  type ReadComparisons,
   type Result,
   right,
   scan,
@@ -43,53 +41,11 @@ import {
   worstPairs,
   worstTriples,
 } from "../mod.ts";
-import llmfao from "../fixtures/ranking/llmfao.json" with { type: "json" };
 import type { settings } from "./bradley_terry.ts";
-import { readComparisonFile } from "./comparison_file.ts";
+import { contradiction, withFlags } from "./bradley_terry_flags.ts";
+import type { LoadedComparisons } from "./bradley_terry_load.ts";
 
 type Values = SettingValues<typeof settings.fields>;
-
-/** What was read, and where from. */
-export interface LoadedComparisons {
-  readonly read: ReadComparisons;
-  readonly source: string;
-  /** The settings that the printing needs. */
-  readonly shown: Pick<Values, "level" | "scale" | "anchor" | "next">;
-}
-
-/** Reads the user's file, or takes the counts that come with the package. */
-export function loadComparisons(s: Values): Stage<unknown, LoadedComparisons> {
-  const { level, scale, anchor, next } = s, shown = { level, scale, anchor, next };
-  const covariates = s.covariates.split(",").map((name) => name.trim()).filter((name) => name !== "");
-  return attempt("loadComparisons", async () => {
-    if (s.data === null) {
-      if (s.cluster !== "" || covariates.length > 0) {
-        return inputFailure(
-          "Cannot use --cluster or --covariates without --data as the counts at hand carry no such columns",
-        );
-      }
-      return right({ read: shipped(), source: llmfao.source, shown });
-    }
-    const options = { covariates, listedFirst: s.order, ...(s.cluster !== "" && { cluster: s.cluster }) };
-    const read = await readComparisonFile(s.data, options);
-    return read._tag === "Left" ? read : right({ read: read.right, source: s.data, shown });
-  }, { needs: [], adds: ["read", "source", "shown"] });
-}
-
-/** Counts of crowd votes on language models: real data, so that the first run shows something. */
-function shipped(): ReadComparisons {
-  const column = (k: number): number[] => llmfao.comparisons.map((row) => row[k]!);
-  const data = comparisons({
-    items: llmfao.items,
-    first: column(0),
-    second: column(1),
-    winsFirst: column(2),
-    winsSecond: column(3),
-    ties: column(4),
-    order: column(0).map(() => 1), // the left answer
-  });
-  return { data: { type: "comparisons", comparisons: data }, rows: 8931, bothBad: 0, hasOrder: true, clusters: 0 };
-}
 
 /** A fit of comparisons, or of rankings; the other is null. */
 export interface FittedItems {
@@ -100,68 +56,27 @@ export interface FittedItems {
 
 /** Fits the strengths, or says why there are none. */
 export function fitItems(s: Values): Stage<LoadedComparisons, FittedItems> {
-  return attempt("fitStrengths", ({ read: { data } }): Result<Failure, FittedItems> => {
+  return attempt("fitStrengths", ({ read: { data }, itemCovariates }): Result<Failure, FittedItems> => {
+    const wrong = contradiction(s, data, itemCovariates);
+    if (wrong !== undefined) return inputFailure(wrong);
     if (data.type === "rankings") {
       const fitted = fitPlackettLuce(data.rankings);
       return fitted._tag === "Left"
         ? inputFailure(fitted.left.message)
         : right({ fit: null, ranking: fitted.right, graph: null });
     }
-    const wrong = contradiction(s, data.comparisons);
-    if (wrong !== undefined) return inputFailure(wrong);
     const model: StrengthModel = {
       ties: s.ties,
       order: s.order,
       ridge: s.ridge,
       firth: s.firth,
       contestCovariates: data.comparisons.covariates !== undefined,
+      ...(itemCovariates && { itemCovariates }),
     };
     const fitted = fitStrengths(data.comparisons, model, { perComponent: s.perComponent });
     if (fitted._tag === "Left") return inputFailure(withFlags(fitted.left.message));
     return right({ fit: fitted.right, ranking: null, graph: existence(data.comparisons, model) });
-  }, { needs: ["read"], adds: ["fit", "ranking", "graph"] });
-}
-
-/** What the flags ask for that cannot be had together, or not on these data. */
-function contradiction(s: Values, data: Comparisons): string | undefined {
-  const { items } = data;
-  if (items.length < 2) return `Cannot rank as at least two items must be compared: there is ${items.length}`;
-  if (s.ridge > 0 && s.firth) return "Cannot fit as --ridge and --firth exclude each other: leave one out";
-  if (s.firth && s.ties !== "half") return "Cannot fit as --firth needs ties as half a win: leave --ties out";
-  const anchor = anchorOf(s.anchor);
-  if (s.anchor !== "" && anchor === undefined) {
-    return `Cannot read --anchor as it must be NAME=number: current value is ${s.anchor}`;
-  }
-  if (anchor !== undefined && !items.includes(anchor.name)) {
-    const some = items.slice(0, 5).map((name) => name.slice(0, 40)).join(", ");
-    return `Cannot anchor as no item is called "${anchor.name}": the items are ${some}${items.length > 5 ? ", …" : ""}`;
-  }
-  const whole = [data.winsFirst, data.winsSecond, data.ties].every((counts) => counts.every(Number.isInteger));
-  if (s.bootstrap > 0 && s.cluster === "" && !whole) {
-    return "Cannot bootstrap as weights must be whole numbers: leave --bootstrap out, or draw whole clusters with --cluster";
-  }
-  if ((s.cluster !== "" || s.robust) && items.length > 1000) {
-    return `Cannot compute robust errors as there may be at most 1000 items: there are ${items.length}`;
-  }
-  return undefined;
-}
-
-/** The library's remedies by the names of the flags. */
-function withFlags(message: string): string {
-  return message
-    .replace(
-      "fit with a ridge or Firth penalty, or each component by itself",
-      "use --ridge 0.1, --firth or --per-component",
-    )
-    .replace("leave the order effect out", "leave --order out")
-    .replace("count ties as half a win", "use --ties half");
-}
-
-/** `NAME=1000` as name and rating. */
-export function anchorOf(text: string): { readonly name: string; readonly at: number } | undefined {
-  const at = text.lastIndexOf("=");
-  const value = at < 1 || text.slice(at + 1).trim() === "" ? NaN : Number(text.slice(at + 1));
-  return Number.isFinite(value) ? { name: text.slice(0, at), at: value } : undefined;
+  }, { needs: ["read", "itemCovariates"], adds: ["fit", "ranking", "graph"] });
 }
 
 /** Errors and ranks of items. */
@@ -179,30 +94,33 @@ export interface RankedItems {
   readonly played: Float64Array;
   /** Points per comparison; null for rankings. */
   readonly rates: Float64Array | null;
+  /** Sequential Elo after the last game, if it was asked for. */
+  readonly sequentialElo: Float64Array | null;
 }
 
 /** Standard errors in sum-zero coding, and ranks as intervals. */
-export function rankItems(s: Values): Stage<FittedItems, RankedItems> {
-  return once("rankItems", ({ fit, ranking }, { key }): RankedItems => {
+export function rankItems(s: Values): Stage<FittedItems & LoadedComparisons, RankedItems> {
+  return once("rankItems", ({ fit, ranking, read: { games } }, { key }): RankedItems => {
     if (ranking !== null) return rankRankings(ranking, s.level);
     const { data, logAbility } = fit!, items = data.items, size = items.length;
-    const shared = { items, logAbility, played: comparisonsPerItem(data), rates: winRates(data) };
+    const sequentialElo = games === undefined ? null : elo(games);
+    const shared = { items, logAbility, played: comparisonsPerItem(data), rates: winRates(data), sequentialElo };
     if (fit!.theta.length > 1024) {
       const { standardErrors: errors } = strengthErrors(key, fit!);
       return { ...shared, errors, errorKind: "probing", covariance: null, ranks: null, otherErrors: {} };
     }
     const errorKind = s.cluster !== "" ? "cluster" : s.robust ? "robust" : "fisher";
     const all = strengthCovariance(fit!, errorKind), errors = standardErrors(all);
-    const covariance = abilityCovariance(fit!, all);
+    const covariance = abilityCovariance(fit!, all), free = fit!.model.itemCovariates === undefined ? size : 0;
     return {
       ...shared,
-      errors: errors.slice(0, size),
+      errors: Float64Array.from(items, (_, i) => Math.sqrt(covariance.matrix[i * size + i]!)),
       errorKind,
       covariance: covariance.matrix,
       ranks: rankIntervals(fit!, covariance, { level: s.level }),
-      otherErrors: Object.fromEntries(all.names.slice(size).map((name, k) => [name, errors[size + k]!])),
+      otherErrors: Object.fromEntries(all.names.slice(free).map((name, k) => [name, errors[free + k]!])),
     };
-  }, { needs: ["fit", "ranking"] });
+  }, { needs: ["fit", "ranking", "read"] });
 }
 
 function rankRankings(fit: PlackettLuceFit, level: number): RankedItems {
@@ -221,6 +139,7 @@ function rankRankings(fit: PlackettLuceFit, level: number): RankedItems {
     otherErrors: {},
     played,
     rates: null,
+    sequentialElo: null,
   };
 }
 

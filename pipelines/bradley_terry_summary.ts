@@ -2,7 +2,6 @@
 import {
   type Bootstrap,
   bootstrapInterval,
-  type ChiSquareTest,
   contrast,
   ELO_PER_NAT,
   fixed,
@@ -12,13 +11,10 @@ import {
   table,
   totalComparisons,
 } from "../mod.ts";
-import {
-  anchorOf,
-  type Explained,
-  type FittedItems,
-  type LoadedComparisons,
-  type RankedItems,
-} from "./bradley_terry_stages.ts";
+import { anchorOf } from "./bradley_terry_flags.ts";
+import type { LoadedComparisons } from "./bradley_terry_load.ts";
+import type { Explained, FittedItems, RankedItems } from "./bradley_terry_stages.ts";
+import { coefficientsOf, ORDER, remarks, TIE } from "./bradley_terry_remarks.ts";
 import type { Summary } from "./main.ts";
 
 /** The state at the end of the ranking pipeline. */
@@ -46,11 +42,23 @@ export interface Line {
   readonly ratingHigh: number | null;
   readonly comparisons: number;
   readonly winRate: number | null;
+  /** Sequential Elo, if it was asked for. */
+  readonly elo: number | null;
 }
 
 /** Ratings on the scale asked for, against the anchor or the mean. */
 export function linesOf(state: Ranked): Line[] {
-  const { items, logAbility, errors, ranks, played, rates, covariance, shown: { scale, anchor, level } } = state;
+  const {
+    items,
+    logAbility,
+    errors,
+    ranks,
+    played,
+    rates,
+    covariance,
+    sequentialElo,
+    shown: { scale, anchor, level },
+  } = state;
   const unit = scale === "elo" ? ELO_PER_NAT : 1, z = normalQuantile(1 - level);
   const given = anchorOf(anchor), fixedItem = given === undefined ? -1 : items.indexOf(given.name);
   const base = given?.at ?? (scale === "elo" ? 1000 : 0), zero = fixedItem < 0 ? 0 : logAbility[fixedItem]!;
@@ -59,6 +67,7 @@ export function linesOf(state: Ranked): Line[] {
   for (const c of label) size[c]!++;
   const penalised = (state.fit?.model.ridge ?? 0) > 0;
   const quasi = covariance !== null && state.errorKind === "fisher" && islands.count === 1 && items.length > 2 &&
+      state.itemCovariates === null &&
       items.length <= 200
     ? quasiVariances({ matrix: covariance, size: items.length })
     : null;
@@ -87,6 +96,7 @@ export function linesOf(state: Ranked): Line[] {
       ratingHigh: reach(drawn?.high, 1),
       comparisons: played[i]!,
       winRate: rates === null ? null : rates[i]!,
+      elo: sequentialElo?.[i] ?? null,
     };
   });
 }
@@ -97,8 +107,6 @@ function intervalOf({ resamples, shown }: Ranked, i: number, anchor: number): { 
   const against = (theta: Float64Array): number => theta[i]! - (anchor < 0 ? 0 : theta[anchor]!);
   return bootstrapInterval(resamples, against, { level: shown.level });
 }
-
-const TIE = "(tie)", ORDER = "(order)";
 
 export function document(state: Ranked, lines: readonly Line[]): Readonly<Record<string, unknown>> {
   const { fit, ranking, graph, read, source, items, ranks, errorKind, otherErrors, resamples } = state;
@@ -112,7 +120,7 @@ export function document(state: Ranked, lines: readonly Line[]): Readonly<Record
       : { type: "plackettLuce", errors: errorKind },
     orderEffect: fit?.orderEffect === undefined ? null : { estimate: fit.orderEffect, se: otherErrors[ORDER] ?? null },
     ties: fit?.tieParameter === undefined ? null : { [theta]: fit.tieParameter, se: otherErrors[TIE] ?? null },
-    covariates: Object.entries(fit?.coefficients ?? {}).map(([covariate, estimate]) => ({
+    covariates: coefficientsOf(state).map(([covariate, estimate]) => ({
       name: covariate,
       estimate,
       se: otherErrors[covariate] ?? null,
@@ -155,6 +163,7 @@ function ranking(state: Ranked, lines: readonly Line[]): string {
   const groups = new Set(lines.map((l) => l.component)).size > 1;
   const intervals = `${fixed(100 * state.shown.level, 0)} % interval`;
   const shown = lines.slice(0, 200);
+  const hasElo = shown.some((l) => l.elo !== null);
   const rows = shown.map((l) => [
     ...groups ? [String(l.component)] : [],
     String(l.rank),
@@ -165,76 +174,14 @@ function ranking(state: Ranked, lines: readonly Line[]): string {
     whisker(l, ends, 25),
     String(l.comparisons),
     l.winRate === null ? null : fixed(100 * l.winRate, 1),
+    ...hasElo ? [fixed(l.elo, 0)] : [],
   ]);
   const more = lines.length > shown.length ? `\n… and ${lines.length - shown.length} more: --json lists all` : "";
-  return table([...groups ? ["group"] : [], "rank", "ranks", "item", "rating", intervals, "", "n", "points %"], rows) +
-    more;
+  const heads = ["rank", "ranks", "item", "rating", intervals, "", "n", "points %"];
+  return table([...groups ? ["group"] : [], ...heads, ...hasElo ? ["Elo"] : []], rows) + more;
 }
 
-const p = (x: number): string => x < 1e-4 ? "p < 0.0001" : `p = ${fixed(x, 4)}`;
-const chi = ({ statistic, df, pValue }: ChiSquareTest): string => `χ² ${fixed(statistic, 1)} on ${df} df, ${p(pValue)}`;
-const WORDS: Readonly<Record<string, string>> = {
-  equalStrengths: "all items equally strong",
-  orderEffect: "no order effect",
-  contestCovariates: "covariates do not matter",
-};
-
-/** Sentences under the table: what was fitted, and how far to believe it. */
-export function remarks(state: Ranked, lines: readonly Line[]): string[] {
-  const { fit, ranks, items, shown, otherErrors, goodness } = state;
-  const name = (i: number): string => shorten(items[i]!, 32), z = normalQuantile(1 - shown.level);
-  const plusMinus = (x: number, se: number | undefined): string =>
-    `${fixed(x)} ± ${fixed(se === undefined ? null : z * se)}`;
-  const best = ranks === null || (fit?.islands.count ?? 1) > 1 ? [] : ranks.best;
-  return [
-    ...best.length > 1
-      ? [
-        `Not told apart from the best (a ${fixed(100 * shown.level, 0)} % confidence set): ${
-          best.slice(0, 12).map(name).join(", ")
-        }${best.length > 12 ? ` and ${best.length - 12} more` : ""}`,
-      ]
-      : best.length > 0
-      ? [`${name(best[0]!)} is surely the best`]
-      : [],
-    ...fit?.orderEffect === undefined ? [] : [
-      `Order effect: ${
-        plusMinus(fit.orderEffect, otherErrors[ORDER])
-      } on the logit scale for the side at home or shown first`,
-    ],
-    ...fit?.tieParameter === undefined ? [] : [
-      `Ties: ${fit.model.ties === "rao-kupper" ? "log θ" : "log ν"} = ${plusMinus(fit.tieParameter, otherErrors[TIE])}`,
-    ],
-    ...Object.entries(fit?.coefficients ?? {}).map(([c, x]) =>
-      `Covariate ${shorten(c, 32)}: ${plusMinus(x, otherErrors[c])}`
-    ),
-    ...Object.entries(state.tests).map(([term, test]) => `Test that ${WORDS[term] ?? term}: ${chi(test)}`),
-    ...goodness === null || !(goodness.pearson.df > 0) ? [] : [`Goodness of fit (Pearson): ${chi(goodness.pearson)}`],
-    ...state.triples.slice(0, 1).map(({ items: [a, b, c], z }) =>
-      `Least transitive: ${name(a)} > ${name(b)} > ${name(c)} > ${name(a)} (z = ${fixed(z, 1)} among all triples)`
-    ),
-    ...state.errorKind === "cluster" && state.read.clusters < 40
-      ? [`Only ${state.read.clusters} clusters: errors clustered over fewer than some forty come out too small`]
-      : [],
-    ...state.resamples === null ? [] : [resampled(state.resamples)],
-    ...lines.length > 0 && state.nextPairs.length > 0
-      ? ["Compare next: " + counted(state.nextPairs.map(({ items: [a, b] }) => `${name(a)} – ${name(b)}`)).join("; ")]
-      : [],
-  ];
-}
-
-/** Each text once, with how often it came: `a – b (×3)`. */
-function counted(texts: readonly string[]): string[] {
-  return [...new Set(texts)].map((text) => {
-    const times = texts.filter((t) => t === text).length;
-    return times > 1 ? `${text} (×${times})` : text;
-  });
-}
-
-function resampled({ rounds, degenerate }: Bootstrap): string {
-  const marked = degenerate.length === 0 ? "" : `; ${degenerate.length} of them had no maximum and are left out`;
-  return `Intervals from ${rounds} resamples${marked}`;
-}
-
+/** What was fitted, and where the data came from. */
 export function headline({ read, fit, items, source, errorKind }: Ranked): string {
   const model = fit === null ? "Plackett–Luce" : {
     half: "Bradley–Terry",

@@ -143,9 +143,9 @@ function unknownKeys(fields: SettingFields, config: Unread): readonly string[] {
 function helpOf(fields: SettingFields): string {
   const rows = Object.entries(fields).map(([name, { takes, help, range, default: value }]) => {
     const flag = takes === undefined ? `--${value === true ? "no-" : ""}${kebab(name)}` : `--${kebab(name)} ${takes}`;
-    const facts = [range, value === null || takes === undefined ? "" : `default ${value}`].filter((fact) =>
-      fact !== ""
-    );
+    const facts = [range, value === null || value === "" || takes === undefined ? "" : `default ${value}`].filter((
+      fact,
+    ) => fact !== "");
     return [flag, help + (facts.length === 0 ? "" : ` (${facts.join("; ")})`)] as const;
   });
   const width = Math.max(...rows.map(([flag]) => flag.length));

@@ -12,7 +12,8 @@ export type Part =
   | "order"
   | "weight"
   | "judge"
-  | "prompt";
+  | "prompt"
+  | "time";
 
 /** Names of columns by part, ours first, then those of LMSYS arena data and of llmfao. */
 const NAMES: Readonly<Record<Part, readonly string[]>> = {
@@ -27,7 +28,13 @@ const NAMES: Readonly<Record<Part, readonly string[]>> = {
   weight: ["weight"],
   judge: ["judge", "judge_hash", "worker", "annotator", "rater"],
   prompt: ["prompt", "question_id", "prompt_id"],
+  time: ["time", "tstamp", "timestamp", "date"],
 };
+
+/** Whether some part is played by columns of this name. */
+export function playsPart(column: string): boolean {
+  return Object.values(NAMES).some((names) => names.includes(column));
+}
 
 /** Positions of the parts among the columns. */
 export type Layout = Readonly<Partial<Record<Part, number>>>;

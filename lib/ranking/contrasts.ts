@@ -118,10 +118,10 @@ export function rankIntervals(
       if (i === j || fit.islands.label[i] !== fit.islands.label[j]) continue;
       comparable++;
       const lead = logAbility[j]! - logAbility[i]!, se = Math.sqrt(contrastVariance(covariance, i, j));
-      if (lead > 0) better++;
-      if (lead > limit * se) surelyBetter++;
-      if (-lead > limit * se) surelyWorse++;
-      beaten ||= lead > bestLimit * se;
+      if (lead > ROUNDING) better++;
+      if (lead > limit * se + ROUNDING) surelyBetter++;
+      if (-lead > limit * se + ROUNDING) surelyWorse++;
+      beaten ||= lead > bestLimit * se + ROUNDING;
     }
     rank[i] = better + 1;
     rankLow[i] = surelyBetter + 1;
@@ -130,6 +130,8 @@ export function rankIntervals(
   }
   return { rank, rankLow, rankHigh, best: best.sort((a, b) => logAbility[b]! - logAbility[a]!) };
 }
+
+const ROUNDING = 1e-11; // log-abilities closer than this are equal
 
 /** The |z| beyond which a contrast counts as sure. */
 function contrastLimit(

@@ -35,7 +35,8 @@ export function likelihoodRatioTest(smaller: StrengthFit, larger: StrengthFit): 
 
 /**
  * The tests a fit suggests: that all items are equal, and that the order effect, the contest covariates are zero. Each
- * compares with the model that lacks only this term.
+ * compares with the model that lacks only this term. With item covariates one more: that strengths of their own would
+ * explain no more.
  */
 export function termTests(fit: StrengthFit, options: FitOptions = {}): Readonly<Record<string, ChiSquareTest>> {
   const { data, model } = fit;
@@ -43,16 +44,15 @@ export function termTests(fit: StrengthFit, options: FitOptions = {}): Readonly<
   const without = {
     ...(model.order && { orderEffect: { ...model, order: false } }),
     ...(model.contestCovariates && { contestCovariates: { ...model, contestCovariates: false } }),
-    ...(model.itemCovariates === undefined && {
-      equalStrengths: { ...model, itemCovariates: { names: [], values: new Float64Array(0) } },
-    }),
+    equalStrengths: { ...model, itemCovariates: { names: [], values: new Float64Array(0) } },
+    ...(model.itemCovariates && { strengthsBeyondCovariates: { ...model, itemCovariates: undefined } }),
   };
   const tests: Record<string, ChiSquareTest> = {};
-  for (const [term, smaller] of Object.entries(without)) {
-    const refit = fitStrengths(data, smaller, options);
-    if (refit._tag === "Right" && refit.right.parameters < fit.parameters) {
-      tests[term] = likelihoodRatioTest(refit.right, fit);
-    }
+  for (const [term, other] of Object.entries(without)) {
+    const refit = fitStrengths(data, other, options);
+    if (refit._tag === "Left" || refit.right.parameters === fit.parameters) continue;
+    const [smaller, larger] = [refit.right, fit].sort((a, b) => a.parameters - b.parameters);
+    tests[term] = likelihoodRatioTest(smaller!, larger!);
   }
   return tests;
 }

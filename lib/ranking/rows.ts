@@ -1,22 +1,33 @@
-/** Rows of text as they come: delimited (CSV, TSV) or JSON lines, in pieces of any size. */
+/** Rows as they come: delimited text (CSV, TSV) or JSON lines in pieces of any size, or records read elsewhere. */
 
-/** One row: its line, from 1, and its values in the order of the columns. */
-export interface Row {
-  readonly line: number;
+/** Where a row stands: the line of a text, or the number of an object, from 1. */
+export interface Place {
+  readonly unit: "line" | "row";
+  readonly at: number;
+}
+
+/** One row: where it stands, and its values in the order of the columns. */
+export interface Row extends Place {
   readonly values: readonly unknown[];
 }
 
 /** Where rows go. */
 export interface RowSink {
   /** Told once, before the first row. */
-  readonly header: (columns: readonly string[]) => void;
+  readonly header: (columns: readonly string[], place: Place) => void;
   readonly row: (row: Row) => void;
-  readonly fault: (line: number, rule: string) => void;
+  readonly fault: (place: Place, rule: string) => void;
+  /** Told of a field that the first object lacks. */
+  readonly stray: (place: Place, column: string) => void;
 }
 
-/** Takes text piece by piece; `end` after the last. */
-export interface TextReader {
+/** An object with the names of columns as keys. */
+export type TableRecord = Readonly<Record<string, unknown>>;
+
+/** Takes text piece by piece, or records; `end` after the last. */
+export interface RowReader {
   readonly push: (piece: string) => void;
+  readonly records: (records: readonly TableRecord[]) => void;
   readonly end: () => void;
 }
 
@@ -27,12 +38,13 @@ export function columnName(name: string): string {
 
 /**
  * A reader of delimited text with a header, of JSON lines, or of one JSON array of objects; which, the first character
- * tells. Quoted fields may hold delimiters, doubled quotes and line breaks.
+ * tells. Quoted fields may hold delimiters, doubled quotes and line breaks. Records are taken as they are.
  */
-export function rowReader(sink: RowSink): TextReader {
+export function rowReader(sink: RowSink): RowReader {
   let rest = "", line = 0, lines: ((text: string) => void) | undefined;
   const whole: string[] = []; // a JSON array is kept until it is complete
   let isArray = false;
+  const takeRecords = recordTaker(sink);
   const take = (text: string): void => {
     line++;
     const clean = text.endsWith("\r") ? text.slice(0, -1) : text;
@@ -58,30 +70,37 @@ export function rowReader(sink: RowSink): TextReader {
       }
       rest = text.slice(from);
     },
+    records: takeRecords,
     end: () => {
       if (isArray) jsonArray(whole.join(""), sink);
       else if (rest !== "") take(rest);
-      if (rest !== "" && quotes(rest) % 2 === 1) sink.fault(line, "its quotes must be closed");
+      if (rest !== "" && quotes(rest) % 2 === 1) sink.fault({ unit: "line", at: line }, "its quotes must be closed");
     },
   };
 }
 
-/** Objects of one JSON array; an object's place in it, from 1, stands for its line. */
+/** Objects of one JSON array. */
 function jsonArray(text: string, sink: RowSink): void {
   const parsed = parseJson(text);
-  if (!Array.isArray(parsed)) return sink.fault(1, "the file must be JSON lines or one JSON array of objects");
-  let at = 0;
-  const take = objects(sink, () => at);
-  for (const item of parsed) {
-    at++;
-    take(item);
-  }
+  if (Array.isArray(parsed)) recordTaker(sink)(parsed);
+  else sink.fault({ unit: "line", at: 1 }, "the file must be JSON lines or one JSON array of objects");
 }
 
 function jsonLines(sink: RowSink, line: () => number): (text: string) => void {
-  const take = objects(sink, line);
+  const take = objects(sink, () => ({ unit: "line", at: line() }));
   return (text) => {
     if (text.trim() !== "") take(parseJson(text));
+  };
+}
+
+function recordTaker(sink: RowSink): (records: readonly unknown[]) => void {
+  let at = 0;
+  const take = objects(sink, () => ({ unit: "row", at }));
+  return (records) => {
+    for (const item of records) {
+      at++;
+      take(item);
+    }
   };
 }
 
@@ -94,18 +113,25 @@ function parseJson(text: string): unknown {
 }
 
 /** The first object's keys are the columns. */
-function objects(sink: RowSink, line: () => number): (item: unknown) => void {
+function objects(sink: RowSink, place: () => Place): (item: unknown) => void {
   let keys: readonly string[] | undefined;
+  const known = new Set<string>();
   return (item) => {
     if (typeof item !== "object" || item === null || Array.isArray(item)) {
-      return sink.fault(line(), "it must be a JSON object");
+      return sink.fault(place(), "it must be a JSON object");
     }
-    const record = item as Readonly<Record<string, unknown>>;
+    const record = item as TableRecord;
     if (keys === undefined) {
       keys = Object.keys(record);
-      sink.header(keys.map(columnName));
+      for (const key of keys) known.add(key);
+      sink.header(keys.map(columnName), place());
     }
-    sink.row({ line: line(), values: keys.map((key) => record[key]) });
+    for (const key in record) {
+      if (known.has(key)) continue;
+      known.add(key); // each is told of once
+      sink.stray(place(), columnName(key));
+    }
+    sink.row({ ...place(), values: keys.map((key) => record[key]) });
   };
 }
 
@@ -124,12 +150,15 @@ function delimitedLines(sink: RowSink, line: () => number): (text: string) => vo
       delimiter = [",", "\t", ";"].reduce((best, d) => text.split(d).length > text.split(best).length ? d : best);
       const names = split(text, delimiter).map(columnName);
       width = names.length;
-      return sink.header(names);
+      return sink.header(names, { unit: "line", at: openedAt });
     }
     const values = quoted ? split(text, delimiter) : text.split(delimiter);
-    if (values.length === width) sink.row({ line: openedAt, values });
+    if (values.length === width) sink.row({ unit: "line", at: openedAt, values });
     else if (text.trim() !== "") {
-      sink.fault(openedAt, `it must have ${width} fields like the header: it has ${values.length}`);
+      sink.fault(
+        { unit: "line", at: openedAt },
+        `it must have ${width} fields like the header: it has ${values.length}`,
+      );
     }
   };
 }

@@ -1,28 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes } from "@std/assert";
-import { bradleyTerry, settings } from "../../pipelines/bradley_terry.ts";
-import { summary } from "../../pipelines/bradley_terry_summary.ts";
-import { command } from "../../pipelines/main.ts";
-
-const canWrite = (await Deno.permissions.query({ name: "write" })).state === "granted" &&
-  (await Deno.permissions.query({ name: "read" })).state === "granted";
-
-/** What the command line prints and returns. */
-async function use(...args: string[]): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await command({
-    args,
-    out: (text) => void out.push(text),
-    err: (text) => void err.push(text),
-    columns: null,
-    signal: new AbortController().signal,
-    now: () => performance.now() / 1000,
-  }, { pipelineOf: bradleyTerry, settings, summary });
-  return { code, out: out.join(""), err: err.join("") };
-}
-
-/** The document of `--json`. */
-// deno-lint-ignore no-explicit-any
-const json = async (...args: string[]): Promise<any> => JSON.parse((await use(...args, "--json", "--quiet")).out);
+import { canWrite, json, use } from "./bradley_terry_command.ts";
 
 Deno.test("without flags, 59 language models are ranked with intervals, GPT 4 first and its rivals named", async () => {
   const { code, out } = await use("--quiet");
@@ -79,7 +56,7 @@ Deno.test("flags that contradict each other or the data end with 2 and one sente
     [["--anchor", "GPT 4"], "Cannot read --anchor as it must be NAME=number: current value is GPT 4\n"],
     [
       ["--cluster", "judge"],
-      "Cannot use --cluster or --covariates without --data as the counts at hand carry no such columns\n",
+      "Cannot use --cluster without --data as the counts at hand hold no such columns: name a file of rows\n",
     ],
     [
       ["--ties", "coin"],

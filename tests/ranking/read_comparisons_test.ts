@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Comparisons } from "../../lib/ranking/comparisons.ts";
+import { covariatesOf, itemCovariateReader } from "../../lib/ranking/read_item_covariates.ts";
 import {
   comparisonReader,
   type ReadComparisons,
@@ -78,6 +79,61 @@ Deno.test("weights multiply, covariates are first minus second and keep rows apa
   assertEquals(rows(data), ["y x 1 0 0 0", "x y 0 1 0 0"]);
 });
 
+Deno.test("records are read as rows of text are: bigints, dates and lists too", () => {
+  const reader = comparisonReader({ sequence: true });
+  reader.records([{ model_a: "x", model_b: "y", winner: "model_a", tstamp: new Date(2000), conversation: undefined }]);
+  reader.records([{ model_a: "x", model_b: "y", winner: "tie", tstamp: new Date(1000) }]);
+  const result = reader.end();
+  assert(result._tag === "Right" && result.right.data.type === "comparisons" && result.right.games !== undefined);
+  assertEquals(rows(result.right.data.comparisons), ["x y 1 0 1 0"]);
+  assertEquals(rows(result.right.games), ["x y 0 0 1 0", "x y 1 0 0 0"]);
+  const counted = comparisonReader();
+  counted.records([{ item_a: "x", item_b: "y", wins_a: 3n, wins_b: 1n }]);
+  const { data } = (counted.end() as { right: ReadComparisons }).right;
+  assertEquals(data.type === "comparisons" && rows(data.comparisons), ["x y 3 1 0 0"]);
+  assertEquals(["winner", "Model-A", "conversation"].map(counted.wants), [true, true, false]);
+});
+
+Deno.test("games stand in the order of time, by number or date; without times in the order of the rows", () => {
+  const games = (text: string): string[] => rows(read(text, { sequence: true }).games!);
+  assertEquals(games("item_a,item_b,winner,time\nx,y,a,2\ny,x,tie,1\nx,y,b,1\n"), [
+    "y x 0 0 1 0",
+    "x y 0 1 0 0",
+    "x y 1 0 0 0",
+  ]);
+  const dated = "item_a,item_b,winner,time\nx,y,a,2024-03-01\ny,x,a,2023-12-31T23:59:59Z\n";
+  assertEquals(games(dated), ["y x 1 0 0 0", "x y 1 0 0 0"]);
+  assertEquals(games("item_a,item_b,winner\nx,y,a\ny,x,a\n"), ["x y 1 0 0 0", "y x 1 0 0 0"]);
+});
+
+Deno.test("item covariates: a column of names, numbers, and NaN for what is not known", () => {
+  const table = (text: string): ReturnType<ReturnType<typeof itemCovariateReader>["end"]> => {
+    const reader = itemCovariateReader();
+    reader.push(text);
+    return reader.end();
+  };
+  const found = table("size,item,age\n7,x,\n13,y,2\n");
+  assert(found._tag === "Right");
+  assertEquals(covariatesOf(["y", "z", "x"], found.right), {
+    names: ["size", "age"],
+    values: Float64Array.of(13, 2, NaN, NaN, 7, NaN),
+  });
+  const wrong = (text: string): readonly string[] => {
+    const result = table(text);
+    return result._tag === "Left" ? result.left.sentences : [];
+  };
+  assertEquals(wrong("item,size\nx,big\nx,1\nx,2\n"), [
+    'Cannot read line 2 as size must be a number or empty: current value is "big"',
+    'Cannot read line 4 as each item must have one row: "x" has another',
+  ]);
+  assertEquals(wrong("size\n1\n"), [
+    "Cannot read line 1 as it must name item and at least one covariate: it names size",
+  ]);
+  assertEquals(wrong("item,size\n"), [
+    "Cannot read item covariates as the file has no rows: it needs a header and a row for each item",
+  ]);
+});
+
 Deno.test("rankings are read from text and from JSON", () => {
   const { data } = read("ranking,weight\nx > y=z,2\nz>x,1\n");
   assertEquals(data, {
@@ -108,7 +164,7 @@ const BAD: readonly (readonly [string, string, ReadComparisonsOptions?])[] = [
   ],
   [
     "item_a,item_b,winner\nx,x,a",
-    'Cannot read line 2 as an item cannot be compared with itself: both are "x"; remove the line',
+    'Cannot read line 2 as an item cannot be compared with itself: both are "x"; leave the row out',
   ],
   ["item_a,item_b,winner\nx,,a", "Cannot read line 2 as item_b must not be empty"],
   ["item_a,item_b,winner\nx,y", "Cannot read line 2 as it must have 3 fields like the header: it has 2"],
@@ -150,10 +206,33 @@ const BAD: readonly (readonly [string, string, ReadComparisonsOptions?])[] = [
     'Cannot read line 1 as there must be a column "judge" to cluster by: there are item_a, item_b, winner',
     { cluster: "judge" },
   ],
-  ["item_a,item_b,winner,len\nx,y,a,", "Cannot read line 2 as len must be a number: fill it in, or remove the line", {
+  ["item_a,item_b,winner,len\nx,y,a,", "Cannot read line 2 as len must be a number: fill it in, or leave the row out", {
     covariates: ["len"],
   }],
   ['{"item_a":"x","item_b":"y","winner":"a"}\n[1]', "Cannot read line 2 as it must be a JSON object"],
+  [
+    '{"item_a":"x","item_b":"y","winner":"a"}\n{"item_a":"x","item_b":"y","winner":"b","weight":3}',
+    'Cannot read line 2 as its field "weight" is not in the first object: give all the same fields',
+  ],
+  [
+    '[{"item_a":"x","item_b":"y","winner":"a"},\n\n{"item_a":"x","item_b":"x","winner":"a"}]',
+    'Cannot read row 2 as an item cannot be compared with itself: both are "x"; leave the row out',
+  ],
+  [
+    "item_a,item_b,wins_a,wins_b\nx,y,2,1",
+    "Cannot read line 2 as a row must hold one game for ratings in sequence: it holds 3",
+    {
+      sequence: true,
+    },
+  ],
+  ["ranking\nx>y", "Cannot read line 1 as games in sequence must be comparisons of two: these are rankings", {
+    sequence: true,
+  }],
+  [
+    "item_a,item_b,winner,time\nx,y,a,yesterday",
+    'Cannot read line 2 as time must be a number or a date: current value is "yesterday"',
+    { sequence: true },
+  ],
 ];
 
 for (const [text, sentence, options] of BAD) {
@@ -163,7 +242,7 @@ for (const [text, sentence, options] of BAD) {
 Deno.test("all bad lines are counted, the first twenty shown", () => {
   const found = sentences("item_a,item_b,winner\n" + "x,x,a\n".repeat(50));
   assertEquals(found.length, 21);
-  assertEquals(found[20], "… and 30 more lines that cannot be read");
+  assertEquals(found[20], "… and 30 more that cannot be read");
 });
 
 Deno.test("no text makes the reader throw", () => {
