@@ -90,7 +90,10 @@ export type StartThread = (start: Start) => Thread;
 
 /** As much of `node:worker_threads` as is used. */
 interface WorkerThreads {
-  readonly Worker: new (program: string, options: { readonly eval: true; readonly workerData: Start }) => {
+  readonly Worker: new (
+    program: string,
+    options: { readonly eval: true; readonly env: object; readonly workerData: Start },
+  ) => {
     unref(): void;
     on(event: "error", listener: () => void): void;
     terminate(): unknown;
@@ -107,7 +110,8 @@ export const startWorker: StartThread = (start) => {
   };
   const { Worker } = process.getBuiltinModule("node:worker_threads");
   const program = `(${serve})(require("node:worker_threads").workerData, ${takeParts})`;
-  const worker = new Worker(program, { eval: true, workerData: start });
+  // Without an environment of its own a worker copies the program's, for which Deno would ask at a terminal.
+  const worker = new Worker(program, { eval: true, env: {}, workerData: start });
   worker.unref();
   worker.on("error", () => {}); // what it leaves the other threads do
   return { terminate: () => worker.terminate() };
