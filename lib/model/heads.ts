@@ -1,0 +1,51 @@
+/** Heads beside the language model's: a number for a whole completion. */
+import { gatherRows, linear } from "../grad/layers.ts";
+import { reshape } from "../grad/ops.ts";
+import { fold, type Key, normal } from "../tensor/random.ts";
+import { type Batch, stretches } from "../tensor/ragged.ts";
+import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { type DecoderConfig, type DecoderParams, hiddenStates } from "./decoder.ts";
+
+/** Parameters of a reward model: a decoder without its language-model head, and a head of one number. */
+export interface RewardParams {
+  /** The decoder. */
+  readonly trunk: DecoderParams;
+  /** From the last hidden state to the reward, without a bias, which no comparison could tell: `[1, d]`. */
+  readonly score: Tensor;
+}
+
+/**
+ * A reward model that begins as a language model: its trunk, and a fresh head of deviation 1/√(d + 1).
+ *
+ * @param policy is not copied
+ * @see Stiennon et al. 2020, "Learning to summarize from human feedback", appendix B.1
+ */
+export function initReward(key: Key, policy: DecoderParams): RewardParams {
+  const { head: _, ...trunk } = policy;
+  const [width] = policy.norm.shape as [number];
+  const draws = normal(fold(key, "score"), width);
+  return { trunk, score: tensor([1, width], draws.map((x) => x / Math.sqrt(width + 1)), policy.norm.dtype) };
+}
+
+/** Where each completion of a batch ends: the place of its last token, known by length, whatever its id. */
+export function lastTokens(batch: Batch): Int32Array {
+  return Int32Array.from(stretches(batch), ({ end }) => end - 1);
+}
+
+/**
+ * The reward of every completion: score · h(last token), in nats of log odds against another completion of the prompt.
+ *
+ * @returns `[B]`, one for each completion in order
+ * @example
+ * ```ts
+ * import { type DecoderConfig, pack, type RewardParams, rewards, type Tensor } from "@logratio/logratio";
+ * // Which of two completions is better, and how surely: P(a ≻ b) = σ(r_a − r_b).
+ * function scored(reward: RewardParams, config: DecoderConfig, prompt: Int32Array, ab: Int32Array[]): Tensor {
+ *   return rewards(reward, config, pack([{ prompt, completions: ab }])); // [2]
+ * }
+ * ```
+ */
+export function rewards({ trunk, score }: RewardParams, config: DecoderConfig, batch: Batch): Tensor {
+  const last = lastTokens(batch);
+  return reshape(linear(gatherRows(hiddenStates(trunk, config, batch), last), score), [last.length]);
+}
