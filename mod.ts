@@ -29,10 +29,13 @@ export { type Batch, type Example, pack } from "./lib/tensor/ragged.ts";
 // Gradients: operations with their derivatives, the backward walk, and the check that keeps both honest.
 export {
   add,
+  clamp,
   div,
   exp,
   log,
   logSigmoid,
+  max,
+  min,
   mul,
   neg,
   reshape,
@@ -57,6 +60,7 @@ export {
   take,
 } from "./lib/grad/layers.ts";
 export type { RotaryTable } from "./lib/grad/layers.ts";
+export { entropies } from "./lib/grad/entropies.ts";
 export { accumulateGrads, type Gradient, type Loss, valueAndGrad } from "./lib/grad/value_and_grad.ts";
 export { derive, type Vjp } from "./lib/grad/primitive.ts";
 export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
@@ -78,6 +82,22 @@ export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/t
 // Losses: functions of numbers, one for each published loss.
 export { dpoLoss, type DpoOptions, type PairLogps } from "./lib/losses/dpo.ts";
 export { sftLoss, type SftOptions } from "./lib/losses/sft.ts";
+export { type PpoClip, ppoLoss, type PpoOptions, type PpoTokens } from "./lib/losses/ppo.ts";
+export { type ValueClip, valueLoss, type ValueOptions, type ValueTokens } from "./lib/losses/value.ts";
+export { entropyBonus, type EntropyOptions } from "./lib/losses/entropy.ts";
+export { klLoss, type KlLossOptions } from "./lib/losses/kl.ts";
+export { reduce, type Reduction } from "./lib/losses/reduction.ts";
+
+// Reinforcement learning: estimators without gradients, on plain numbers.
+export { bootstrapOf, type End, type MissingEos, scoreOf } from "./lib/rl/end.ts";
+export { type ScoredTokens, type TokenRewardOptions, tokenRewards } from "./lib/rl/token_rewards.ts";
+export { type Advantages, gae, type Steps } from "./lib/rl/gae.ts";
+export { whiten, type WhitenOptions } from "./lib/rl/whiten.ts";
+export { checkKlPlacement, exactKl, klEstimates, type KlEstimator, type KlPlacement } from "./lib/rl/kl.ts";
+export { type KlControl, updateKlControl } from "./lib/rl/kl_control.ts";
+export { explainedVariance } from "./lib/rl/explained_variance.ts";
+export { type BestOfN, bestOfN, bestOfNKlBound, bestOfNKlEstimate, bestOfNWinRate } from "./lib/rl/best_of_n.ts";
+export { passAtK } from "./lib/rl/pass_at_k.ts";
 
 // Data: from lines to pairs, from text to token ids, with an account of every row.
 export { decodePair, type Pair } from "./lib/data/pair.ts";

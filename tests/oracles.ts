@@ -1,6 +1,7 @@
 /** Independent numbers (`fixtures/oracles`) and what it takes to hold the library to them in every precision. */
 import { assert } from "@std/assert";
 import oracles from "../fixtures/oracles/oracles.json" with { type: "json" };
+import rl from "../fixtures/oracles/rl.json" with { type: "json" };
 import { type Backend, openKernels } from "../lib/kernels/provider.ts";
 import type { Dtype } from "../lib/tensor/tensor.ts";
 
@@ -15,9 +16,11 @@ export interface Oracle<Inputs, Expected> {
   readonly atol: number;
 }
 
+const cases: readonly { readonly id: string }[] = [...oracles.cases, ...rl.cases];
+
 /** The case of that name. */
 export function oracle<Inputs, Expected>(id: string): Oracle<Inputs, Expected> {
-  const found = oracles.cases.find((c) => c.id === id);
+  const found = cases.find((c) => c.id === id);
   assert(found !== undefined, `there is no oracle ${id}`);
   return found as unknown as Oracle<Inputs, Expected>;
 }

@@ -1,22 +1,12 @@
 /** Primitives of a language model, fused where it counts: each a forward with its vjp beside it. */
-import type { AttentionShape, Floats, Strides } from "../kernels/kernels.ts";
+import type { AttentionShape, Floats } from "../kernels/kernels.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
-import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
-import { build, type Dtype, empty, floats, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import { build, type Dtype, empty, floats, showShape, size, type Tensor } from "../tensor/tensor.ts";
+import { logits } from "./logits.ts";
+import { asStored, matrix, transposed } from "./matrix.ts";
 import { reshape } from "./ops.ts";
 import { derive } from "./primitive.ts";
-
-const asStored = (columns: number): Strides => [columns, 1];
-const transposed = (columns: number): Strides => [1, columns];
-
-/** Rows and columns of a matrix. */
-function matrix(x: Tensor, name: string): readonly [rows: number, columns: number] {
-  if (x.shape.length !== 2) {
-    throw new TypeError(`Cannot use ${name} as it must be a matrix: its shape is ${showShape(x.shape)}`);
-  }
-  return x.shape as unknown as readonly [number, number];
-}
 
 function like(x: Tensor, fill: (out: Floats) => void): Tensor {
   return build(x.dtype, x.shape, fill);
@@ -189,9 +179,6 @@ export function siluGate(gate: Tensor, up: Tensor): Tensor {
   });
 }
 
-/** Rows of logits held at once by `chosenLogProbs`. */
-const CHUNK = 128;
-
 /**
  * Log-probabilities of chosen tokens: out[i] = log softmax(head · hidden[i])[targets[i]], in nats.
  *
@@ -204,8 +191,7 @@ const CHUNK = 128;
  * @throws {RangeError} if a target is outside the vocabulary
  */
 export function chosenLogProbs(hidden: Tensor, head: Tensor, targets: Int32Array): Tensor {
-  const [rows, dim] = matrix(hidden, "hidden");
-  const [vocab] = matrix(head, "head");
+  const { rows, vocab, forward, backward } = logits(hidden, head);
   const bad = targets.findIndex((id) => id < 0 || id >= vocab);
   if (bad >= 0 || targets.length !== rows) {
     throw new RangeError(
@@ -213,40 +199,16 @@ export function chosenLogProbs(hidden: Tensor, head: Tensor, targets: Int32Array
         (bad < 0 ? `there are ${targets.length}` : `targets[${bad}] is ${targets[bad]}`),
     );
   }
-  const { dtype } = hidden;
-  const k = kernels(dtype);
-  const [h, w] = [hidden, head].map(floats) as [Floats, Floats];
-  /** Calls `use` with the logits of each chunk of rows, in turn. */
-  const chunks = (use: (logits: Floats, start: number, end: number) => void): void =>
-    withScratch(() => {
-      const scratch = floats(empty(dtype, [Math.min(CHUNK, rows), vocab]));
-      for (let start = 0; start < rows; start += CHUNK) {
-        const end = Math.min(start + CHUNK, rows);
-        const logits = scratch.subarray(0, (end - start) * vocab);
-        const x = h.subarray(start * dim, end * dim);
-        k.gemm(end - start, vocab, dim, x, asStored(dim), w, transposed(dim), logits, vocab, 0);
-        use(logits, start, end);
-      }
-    });
-  const rowsOf = (t: Tensor, start: number, end: number): Floats => floats(t).subarray(start, end);
-  const [out, lse] = [empty(dtype, [rows]), empty(dtype, [rows])];
-  chunks((logits, start, end) => {
-    const [o, l] = [rowsOf(out, start, end), rowsOf(lse, start, end)];
-    k.logProbRows(logits, targets.subarray(start, end), o, l, vocab);
+  const k = kernels(hidden.dtype);
+  const [out, lse] = [empty(hidden.dtype, [rows]), empty(hidden.dtype, [rows])];
+  const part = (t: Tensor, start: number, end: number): Floats => floats(t).subarray(start, end);
+  forward((z, start, end) => {
+    k.logProbRows(z, targets.subarray(start, end), part(out, start, end), part(lse, start, end), vocab);
   });
-  return derive(out, [hidden, head], (g) => {
-    const [dHidden, dHead] = [emptyLike(hidden), zeros(dtype, head.shape)];
-    chunks((logits, start, end) => {
-      const n = end - start;
-      const [l, dOut] = [rowsOf(lse, start, end), rowsOf(g, start, end)];
-      k.logProbRowsBackward(logits, targets.subarray(start, end), l, dOut, vocab);
-      const dx = floats(dHidden).subarray(start * dim, end * dim);
-      k.gemm(n, dim, vocab, logits, asStored(vocab), w, asStored(dim), dx, dim, 0);
-      const x = h.subarray(start * dim, end * dim);
-      k.gemm(vocab, dim, n, logits, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
-    });
-    return [dHidden, dHead];
-  });
+  return derive(out, [hidden, head], (g) =>
+    backward((z, start, end) => {
+      k.logProbRowsBackward(z, targets.subarray(start, end), part(lse, start, end), part(g, start, end), vocab);
+    }));
 }
 
 /**

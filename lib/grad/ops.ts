@@ -5,7 +5,7 @@
  */
 import { kernels } from "../kernels/provider.ts";
 import type { BinaryOp, UnaryOp } from "../kernels/kernels.ts";
-import { alias, build, floats, showShape, size, type Tensor } from "../tensor/tensor.ts";
+import { alias, build, floats, showShape, size, type Tensor, tensor } from "../tensor/tensor.ts";
 import { derive } from "./primitive.ts";
 
 function map(op: UnaryOp, x: Tensor): Tensor {
@@ -100,6 +100,39 @@ export function div(a: Tensor, b: Tensor): Tensor {
     const da = zip("div", g, b);
     return [summedTo(a, da), summedTo(b, map("neg", zip("mul", da, out)))];
   });
+}
+
+/** The larger or the smaller of two; where they are equal, the first is taken and the gradient is its. */
+function select(op: "max" | "min", a: Tensor, b: Tensor): Tensor {
+  const out = zip(op, a, b);
+  const first = (i: number): boolean => floats(out)[i] === floats(a)[size(a.shape) === 1 ? 0 : i];
+  const gradient = (g: Tensor, of: Tensor, isTaken: (i: number) => boolean): Tensor =>
+    summedTo(of, build(g.dtype, g.shape, (d) => d.set(floats(g).map((x, i) => isTaken(i) ? x : 0))));
+  return derive(out, [a, b], (g, [needA, needB]) => [
+    needA ? gradient(g, a, first) : undefined,
+    needB ? gradient(g, b, (i) => !first(i)) : undefined,
+  ]);
+}
+
+/** max(a, b), element by element; where both are equal, the gradient is the first one's. */
+export function max(a: Tensor, b: Tensor): Tensor {
+  return select("max", a, b);
+}
+
+/** min(a, b), element by element; where both are equal, the gradient is the first one's. */
+export function min(a: Tensor, b: Tensor): Tensor {
+  return select("min", a, b);
+}
+
+/**
+ * x where it is in [low, high], else the nearer end; outside the gradient is zero, at an end it still flows.
+ *
+ * @throws {RangeError} unless low ≤ high
+ */
+export function clamp(x: Tensor, low: number, high: number): Tensor {
+  if (!(low <= high)) throw new RangeError(`Cannot clamp as low must be ≤ high: current values are ${low} and ${high}`);
+  const number = (c: number): Tensor => tensor(x.shape.map(() => 1), [c], x.dtype);
+  return min(max(x, number(low)), number(high));
 }
 
 /** Σ x over all elements: a scalar. */

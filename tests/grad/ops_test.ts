@@ -29,6 +29,9 @@ const cases: Readonly<Record<string, (p: { x: Tensor; y: Tensor; one: Tensor }) 
   sub: (p) => ops.sub(p.one, ops.sub(p.x, p.y)),
   mul: (p) => ops.mul(ops.mul(p.x, p.y), p.one),
   div: (p) => ops.div(ops.div(p.x, p.y), p.one),
+  max: (p) => ops.max(ops.max(p.x, p.y), p.one),
+  min: (p) => ops.min(p.one, ops.min(p.x, p.y)),
+  clamp: (p) => ops.clamp(ops.square(p.x), 0.3, 1.1),
   sum: (p) => ops.mul(ops.sum(p.x), p.y),
   segmentSum: (p) => ops.segmentSum(p.x, Int32Array.of(0, 2, 2, 7)),
   reshape: (p) => ops.mul(ops.reshape(p.x, [7, 1]), ops.reshape(p.y, [7, 1])),
@@ -48,6 +51,21 @@ Deno.test("checkGrads() refutes a vjp that is wrong by its sign", () => {
 
 Deno.test("logSigmoid() is exact at ±1e3", () => {
   assertEquals([...ops.logSigmoid(tensor([2], [1e3, -1e3], "f64")).data], [-0, -1000]);
+});
+
+Deno.test("max() and min() of equals give the whole gradient to the first; clamp() keeps it at its ends", () => {
+  const same = tensor([3], [-1, 0.2, 2], "f64");
+  const slopes = (f: (p: { a: Tensor; b: Tensor }) => Tensor): readonly number[][] => {
+    const { grads } = valueAndGrad((p: { a: Tensor; b: Tensor }) => ({
+      loss: { sum: ops.sum(f(p)), count: 1 },
+      metrics: {},
+    }))({ a: same, b: same });
+    return [[...grads.a.data], [...grads.b.data]];
+  };
+  for (const op of [ops.max, ops.min]) assertEquals(slopes(({ a, b }) => op(a, b)), [[1, 1, 1], [0, 0, 0]]);
+  assertEquals(slopes(({ a }) => ops.clamp(a, -1, 0.2))[0], [1, 1, 0]);
+  assertEquals([...ops.clamp(same, -0.5, Infinity).data], [-0.5, 0.2, 2]);
+  assertThrows(() => ops.clamp(same, 1, NaN), RangeError, "low must be ≤ high: current values are 1 and NaN");
 });
 
 const squares = (p: { w: Tensor }, xs: readonly number[]): Loss => ({

@@ -1,5 +1,6 @@
 /** Every primitive and its gradient under the fast provider against plain loops, on sizes that fill no vector. */
 import { assert, assertEquals, assertLess } from "@std/assert";
+import { entropies } from "../../lib/grad/entropies.ts";
 import * as layers from "../../lib/grad/layers.ts";
 import {
   attention,
@@ -71,6 +72,9 @@ const cases: Readonly<Record<string, Case>> = {
   sub: given({ ...xy, one: [1] }, ({ x, y, one }) => ops.sub(one, ops.sub(x, y))),
   mul: given({ ...xy, one: [1] }, ({ x, y, one }) => ops.mul(ops.mul(x, y), one)),
   div: given({ ...xy, one: [1] }, ({ x, y, one }) => ops.div(ops.div(x, positive(y)), positive(one))),
+  max: given({ ...xy, one: [1] }, ({ x, y, one }) => ops.max(ops.max(x, y), one)),
+  min: given({ ...xy, one: [1] }, ({ x, y, one }) => ops.min(one, ops.min(x, y))),
+  clamp: given(x, ({ x }) => ops.clamp(x, -0.7, 0.4)),
   sum: given(x, ({ x }) => ops.sum(x)),
   segmentSum: given(x, ({ x }) => ops.segmentSum(x, Int32Array.of(0, 1, 1, 20, 37))),
   reshape: given(x, ({ x }) => ops.square(ops.reshape(x, [37, 1]))),
@@ -87,6 +91,7 @@ const cases: Readonly<Record<string, Case>> = {
   "attention with heads of 6": attentionOf(6),
   siluGate: given({ gate: [29, 19], up: [29, 19] }, ({ gate, up }) => siluGate(gate, up)),
   chosenLogProbs: given({ h: [29, 19], w: [23, 19] }, ({ h, w }) => chosenLogProbs(h, w, ids)),
+  "entropies over more than one chunk": given({ h: [131, 19], w: [23, 19] }, ({ h, w }) => entropies(h, w)),
 };
 
 /** Numbers of a primitive and of the gradient of its projection on a fixed random direction. */

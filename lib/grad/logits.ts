@@ -1,0 +1,60 @@
+/**
+ * Logits of a vocabulary, a chunk of rows at a time: `[N, V]` never exists at once, and the backward pass makes the
+ * chunks again.
+ */
+import type { Floats } from "../kernels/kernels.ts";
+import { withScratch } from "../kernels/memory.ts";
+import { kernels } from "../kernels/provider.ts";
+import { empty, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { asStored, matrix, transposed } from "./matrix.ts";
+
+/** Rows of logits held at once. */
+const CHUNK = 128;
+
+/** Reads, or writes over, the logits `[end − start, V]` of the rows start … end−1. */
+export type UseLogits = (logits: Floats, start: number, end: number) => void;
+
+/** The logits head · hidden[i] of every row, and how their gradient goes back. */
+export interface Logits {
+  readonly rows: number;
+  readonly vocab: number;
+  /** Calls `use` with the logits of each chunk of rows, in turn. */
+  readonly forward: (use: UseLogits) => void;
+  /** Gradients of hidden and head; `use` writes the gradient of each chunk of logits over it. */
+  readonly backward: (use: UseLogits) => readonly [dHidden: Tensor, dHead: Tensor];
+}
+
+/**
+ * @param hidden `[N, d]`
+ * @param head `[V, d]`
+ */
+export function logits(hidden: Tensor, head: Tensor): Logits {
+  const [rows, dim] = matrix(hidden, "hidden");
+  const [vocab] = matrix(head, "head");
+  const { dtype } = hidden;
+  const k = kernels(dtype);
+  const [h, w] = [hidden, head].map(floats) as [Floats, Floats];
+  const forward = (use: UseLogits): void =>
+    withScratch(() => {
+      const scratch = floats(empty(dtype, [Math.min(CHUNK, rows), vocab]));
+      for (let start = 0; start < rows; start += CHUNK) {
+        const end = Math.min(start + CHUNK, rows);
+        const chunk = scratch.subarray(0, (end - start) * vocab);
+        const x = h.subarray(start * dim, end * dim);
+        k.gemm(end - start, vocab, dim, x, asStored(dim), w, transposed(dim), chunk, vocab, 0);
+        use(chunk, start, end);
+      }
+    });
+  const backward = (use: UseLogits): readonly [Tensor, Tensor] => {
+    const [dHidden, dHead] = [empty(dtype, hidden.shape), zeros(dtype, head.shape)];
+    forward((chunk, start, end) => {
+      use(chunk, start, end);
+      const n = end - start;
+      const [x, dx] = [h, floats(dHidden)].map((all) => all.subarray(start * dim, end * dim)) as [Floats, Floats];
+      k.gemm(n, dim, vocab, chunk, asStored(vocab), w, asStored(dim), dx, dim, 0);
+      k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
+    });
+    return [dHidden, dHead];
+  };
+  return { rows, vocab, forward, backward };
+}
