@@ -15,6 +15,7 @@ import {
 } from "../mod.ts";
 
 const LARGE = 64 * 2 ** 20; // bytes
+const PACKED = 8 * 2 ** 20; // bytes of gzip, which may hold twenty times as many
 
 /** Reads and adds up a file of comparisons. */
 export const readComparisonFile = (
@@ -33,30 +34,41 @@ async function readTable<T>(path: string, reader: TableReader<T>): Promise<Resul
 
 /** Pushes a text file, however long. */
 async function pushText<T>(path: string, reader: TableReader<T>): Promise<Result<Failure, unknown>> {
-  if (await isLarge(path)) return await pushStream(path, reader);
+  const { size, gzip } = await look(path);
+  if (size > (gzip ? PACKED : LARGE)) return await pushStream(path, reader, { gzip });
   const text = await readText(path);
   if (text._tag === "Right") reader.push(text.right);
   return text;
 }
 
-async function isLarge(path: string): Promise<boolean> {
-  if (path === "" || (await Deno.permissions.query({ name: "read", path })).state !== "granted") return false;
+/** Size and kind of a file; nothing of one that cannot be read: what is wrong with it, the reader of small files says. */
+async function look(path: string): Promise<{ readonly size: number; readonly gzip: boolean }> {
+  const nothing = { size: 0, gzip: false };
+  if (path === "" || (await Deno.permissions.query({ name: "read", path })).state !== "granted") return nothing;
   try {
-    return (await Deno.stat(path)).size > LARGE;
+    using file = await Deno.open(path);
+    const start = new Uint8Array(2);
+    await file.read(start);
+    return { size: (await file.stat()).size, gzip: start[0] === 0x1f && start[1] === 0x8b };
   } catch {
-    return false; // what is wrong with it, the reader of small files says
+    return nothing;
   }
 }
 
-async function pushStream<T>(path: string, reader: TableReader<T>): Promise<Result<Failure, unknown>> {
+async function pushStream<T>(
+  path: string,
+  reader: TableReader<T>,
+  { gzip }: { readonly gzip: boolean },
+): Promise<Result<Failure, unknown>> {
   try {
     const file = (await Deno.open(path)).readable;
-    const bytes = path.endsWith(".gz") ? file.pipeThrough(new DecompressionStream("gzip")) : file;
+    const bytes = gzip ? file.pipeThrough(new DecompressionStream("gzip")) : file;
     for await (const piece of bytes.pipeThrough(new TextDecoderStream("utf-8", { fatal: true }))) reader.push(piece);
     return { _tag: "Right", right: path };
   } catch (error) {
+    const why = error instanceof Error ? error.message : error;
     return inputFailure(
-      `Cannot read ${path} as it must be whole UTF-8 text: ${error instanceof Error ? error.message : error}`,
+      `Cannot read ${path} as it must be whole UTF-8 text${gzip ? ", packed in one part" : ""}: ${why}`,
     );
   }
 }
