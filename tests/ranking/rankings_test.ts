@@ -1,6 +1,9 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { valueAndGrad } from "../../lib/grad/value_and_grad.ts";
+import { bradleyTerryLoss, type PairRewards } from "../../lib/losses/bradley_terry.ts";
 import { fold, key, uniform } from "../../lib/tensor/random.ts";
-import { comparisons } from "../../lib/ranking/comparisons.ts";
+import { floats, item, tensor } from "../../lib/tensor/tensor.ts";
+import { comparisons, mergeComparisons } from "../../lib/ranking/comparisons.ts";
 import { abilityCovariance } from "../../lib/ranking/contrasts.ts";
 import { strengthCovariance } from "../../lib/ranking/covariance.ts";
 import { elo, eloScale, winRates } from "../../lib/ranking/elo.ts";
@@ -124,6 +127,26 @@ Deno.test("fitting the labels of a fit gives the fit back", () => {
     winsSecond: labels.map((l) => 1 - l),
   }));
   assert(farthest(again.logAbility, found.logAbility) < 1e-11);
+});
+
+Deno.test("the reward model's loss at the fitted strengths is −ℓ, and no strength moves it", () => {
+  const data = mergeComparisons(simulated(key(5), { strengths: [1, 0, -0.5, -0.5], perPair: 30 }));
+  const found = fit(data), rows = [...data.first.keys()];
+  const options = {
+    labels: rows.map((r) => data.winsFirst[r]! / (data.winsFirst[r]! + data.winsSecond[r]!)),
+    weights: rows.map((r) => data.winsFirst[r]! + data.winsSecond[r]!),
+  };
+  const rewards = (side: Int32Array) => tensor([rows.length], [...side].map((i) => found.logAbility[i]!), "f64");
+  const scores = { chosen: rewards(data.first), rejected: rewards(data.second) };
+  const { loss } = bradleyTerryLoss(scores, options);
+  assertAlmostEquals(item(loss.sum), -found.logLikelihood, 1e-10);
+  const { grads } = valueAndGrad((p: PairRewards) => bradleyTerryLoss(p, options))(scores);
+  const pull = new Float64Array(data.items.length);
+  rows.forEach((r) => {
+    pull[data.first[r]!]! += floats(grads.chosen)[r]!;
+    pull[data.second[r]!]! += floats(grads.rejected)[r]!;
+  });
+  assert(farthest(pull, new Float64Array(pull.length)) < 1e-12);
 });
 
 Deno.test("the first pair to compare next is undecided and little known, never one already sure", () => {
