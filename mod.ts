@@ -87,6 +87,7 @@ export { type ValueClip, valueLoss, type ValueOptions, type ValueTokens } from "
 export { entropyBonus, type EntropyOptions } from "./lib/losses/entropy.ts";
 export { klLoss, type KlLossOptions } from "./lib/losses/kl.ts";
 export { reduce, type Reduction } from "./lib/losses/reduction.ts";
+export { weightedSum } from "./lib/losses/weighted_sum.ts";
 
 // Reinforcement learning: estimators without gradients, on plain numbers.
 export { bootstrapOf, type End, type MissingEos, scoreOf } from "./lib/rl/end.ts";

@@ -64,7 +64,7 @@ export function ppoLoss(tokens: PpoTokens, offsets: Int32Array, options: PpoOpti
   const logRatio = clamp(sub(tokens.tokenLogps, oldLogps), -largest, largest);
   const ratio = exp(logRatio);
   const free = mul(ratio, advantages);
-  // Inside the bounds both are equal and min() takes the first, so that the gradient is that of the free one.
+  // Inside the bounds both are equal: min() takes one of them, so the gradient is that of the free one, and flows once.
   const bounded = min(free, mul(clamp(ratio, low, high), advantages));
   const least = tensor(free.shape, floats(advantages).map((a) => a < 0 ? dualClip * a : -Infinity), free.dtype);
   const loss = reduce(neg(max(bounded, least)), offsets, options.reduction);

@@ -1,12 +1,13 @@
 /** Supervised fine-tuning: the likelihood of completions. */
 import type { Loss } from "../grad/value_and_grad.ts";
-import { div, neg, segmentSum, sum } from "../grad/ops.ts";
-import { item, size, type Tensor, tensor } from "../tensor/tensor.ts";
+import { neg } from "../grad/ops.ts";
+import { item, type Tensor } from "../tensor/tensor.ts";
+import { reduce, type Reduction } from "./reduction.ts";
 
 /** Options of `sftLoss`. */
 export interface SftOptions {
   /** What is averaged: every token of the batch alike, or every completion's own mean. Default `token`. */
-  readonly reduction?: "token" | "sequence";
+  readonly reduction?: Extract<Reduction, "token" | "sequence">;
 }
 
 /**
@@ -37,11 +38,8 @@ export function sftLoss(tokenLogps: Tensor, offsets: Int32Array, options: SftOpt
   const lengths = Array.from(offsets.subarray(1), (end, b) => end - (offsets[b] as number));
   const empty = lengths.indexOf(0);
   if (empty >= 0) throw new RangeError(`Cannot compute sftLoss as completion ${empty} has no token`);
-  const nll = neg(segmentSum(tokenLogps, offsets));
-  const tokens = size(tokenLogps.shape);
-  const total = sum(nll);
-  const metrics = { nll: { sum: item(total), count: tokens } };
-  if (reduction === "token") return { loss: { sum: total, count: tokens }, metrics };
-  const means = div(nll, tensor([lengths.length], lengths, nll.dtype));
-  return { loss: { sum: sum(means), count: lengths.length }, metrics };
+  const nll = neg(tokenLogps);
+  const total = reduce(nll, offsets, "token");
+  const metrics = { nll: { sum: item(total.sum), count: total.count } };
+  return { loss: reduction === "token" ? total : reduce(nll, offsets, reduction), metrics };
 }
