@@ -15,7 +15,8 @@ Deno.test("entropies() has the gradients of central differences across chunks of
 });
 
 Deno.test("entropies() of equal logits is ln V, of one token that is certain 0", () => {
-  const [even, certain] = entropies(tensor([2, 2], [0, 0, 1, 0], "f64"), tensor([3, 2], [900, 0, 0, 1, 0, 2], "f64")).data;
+  const [even, certain] =
+    entropies(tensor([2, 2], [0, 0, 1, 0], "f64"), tensor([3, 2], [900, 0, 0, 1, 0, 2], "f64")).data;
   assertAlmostEquals(even as number, Math.log(3), 1e-15);
   assertAlmostEquals(certain as number, 0, 1e-15);
 });
