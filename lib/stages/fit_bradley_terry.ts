@@ -1,0 +1,78 @@
+/** The stage that learns a reward: Bradley–Terry on preference pairs. */
+import { splitByPrompt } from "../data/split.ts";
+import { logLoss } from "../evaluation/calibration.ts";
+import { pipeline } from "../flow/pipeline.ts";
+import { once, type Stage } from "../flow/stage.ts";
+import { initReward } from "../model/heads.ts";
+import { earlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
+import { normaliseReward, type NormaliseRewardOptions } from "./normalise_reward.ts";
+import { logOddsOf, type RewardState, type ValidationState } from "./reward_state.ts";
+import { rewardUpdate, type RewardUpdateOptions } from "./reward_update.ts";
+import type { PolicyState, RowState } from "./state.ts";
+
+/** Options of `fitBradleyTerry`. */
+export interface FitBradleyTerryOptions
+  extends
+    RewardUpdateOptions,
+    NormaliseRewardOptions,
+    Partial<Pick<EarlyStoppingOptions<never>, "evaluations" | "patience">> {
+  /** Share of the training prompts that tell when to stop, in (0, 1). Default 0.1. */
+  readonly validation?: number;
+}
+
+/**
+ * Fits a reward model to tokenized pairs, from the policy's own trunk: part of the training prompts is set aside, training
+ * stops early by the log loss on them, the best parameters are kept, and the rewards of the policy's own replies become
+ * the unit of the normalised reward. The policy stays as it is.
+ *
+ * @see Ouyang et al. 2022, "Training language models to follow instructions", section 3.5
+ * @example
+ * ```ts
+ * import { evaluateReward, fitBradleyTerry, pipeline } from "@logratio/logratio";
+ * // From tokenized pairs and a policy to a reward model, judged on held-out pairs.
+ * const fit = pipeline("fit", [fitBradleyTerry({ lr: 3e-4, batchSize: 64, epochs: 2 }), evaluateReward()]);
+ * ```
+ */
+export function fitBradleyTerry(
+  options: FitBradleyTerryOptions,
+): Stage<PolicyState & Pick<RowState, "rows">, RewardState & ValidationState> {
+  const { validation = 0.1, evaluations = 10, patience = 3 } = options;
+  return pipeline("fitBradleyTerry", [
+    validationSplit(validation),
+    initRewardModel(),
+    earlyStopping(rewardUpdate(options), {
+      evaluations,
+      patience,
+      needs: ["config", "reward", "validationRows"],
+      evalLoss: ({ reward, config, validationRows }: Judged) =>
+        logLoss({
+          logOdds: logOddsOf(reward, config, validationRows),
+          outcomes: validationRows.map(({ label = 1 }) => label),
+        }),
+    }),
+    normaliseReward(options),
+  ]);
+}
+
+/** What early stopping judges by. */
+type Judged = RewardState & Pick<PolicyState, "config"> & Pick<ValidationState, "validationRows">;
+
+/** Sets a share of the training prompts aside. */
+function validationSplit(share: number): Stage<Pick<RowState, "rows">, ValidationState> {
+  return once("validationSplit", ({ rows }: Pick<RowState, "rows">, { key }) => {
+    const named = rows.map((row) => ({ prompt: row.prompt.join(" "), row }));
+    const { train, heldOut } = splitByPrompt(key, named, share);
+    return { fitRows: train.map(({ row }) => row), validationRows: heldOut.map(({ row }) => row) };
+  }, { needs: ["rows"], adds: ["fitRows", "validationRows"] });
+}
+
+/** A fresh reward model on the policy's trunk. */
+function initRewardModel(): Stage<Pick<PolicyState, "policy">, RewardState> {
+  return once(
+    "initReward",
+    ({ policy }: Pick<PolicyState, "policy">, { key }) => (
+      { reward: { ...initReward(key, policy), mean: 0, deviation: 1 } }
+    ),
+    { needs: ["policy"], adds: ["reward"] },
+  );
+}

@@ -1,0 +1,55 @@
+/** A reward model among the fields of the state, and the ways to use one. */
+import type { TokenPair } from "../data/token_pair.ts";
+import type { DecoderConfig } from "../model/decoder.ts";
+import { type RewardParams, rewards } from "../model/heads.ts";
+import { type Example, pack } from "../tensor/ragged.ts";
+import { scope } from "../tensor/scope.ts";
+import { floats } from "../tensor/tensor.ts";
+
+/** A reward model with the units of its rewards: normalised = (reward − mean) / deviation. */
+export interface RewardModel extends RewardParams {
+  /** Mean reward of reference samples, nats. */
+  readonly mean: number;
+  /** Their standard deviation, nats, > 0. */
+  readonly deviation: number;
+}
+
+/** A learned reward; its architecture and tokenizer are the policy's. */
+export interface RewardState {
+  /** The reward model. */
+  readonly reward: RewardModel;
+}
+
+/** The training rows in two parts, no prompt on both sides. */
+export interface ValidationState {
+  /** What the reward model learns from. */
+  readonly fitRows: readonly TokenPair[];
+  /** What tells when to stop, and how sure it should be. */
+  readonly validationRows: readonly TokenPair[];
+}
+
+/** Examples scored at once. */
+const CHUNK = 64;
+
+/** Rewards of every completion of some examples, in order, nats of log odds, not normalised. */
+export function rewardsOf(params: RewardParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
+  const parts = Array.from({ length: Math.ceil(examples.length / CHUNK) }, (_, i) => {
+    const chunk = pack(examples.slice(i * CHUNK, (i + 1) * CHUNK));
+    return scope(() => Array.from(floats(rewards(params, config, chunk))));
+  });
+  return Float64Array.from(parts.flat());
+}
+
+/** log odds of chosen against rejected, r_w − r_l, nats, `[rows]`. */
+export function logOddsOf(
+  params: RewardParams,
+  config: DecoderConfig,
+  rows: readonly TokenPair[],
+): readonly number[] {
+  const scored = rewardsOf(
+    params,
+    config,
+    rows.map(({ prompt, chosen, rejected }) => ({ prompt, completions: [chosen, rejected] })),
+  );
+  return rows.map((_, i) => (scored[2 * i] as number) - (scored[2 * i + 1] as number));
+}

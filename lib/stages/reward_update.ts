@@ -1,0 +1,54 @@
+/** The training of a reward model: Bradley–Terry on pairs, a gradient step at a time. */
+import type { TokenPair } from "../data/token_pair.ts";
+import type { Stage } from "../flow/stage.ts";
+import { take } from "../grad/layers.ts";
+import { bradleyTerryLoss, type BradleyTerryOptions } from "../losses/bradley_terry.ts";
+import { rewards } from "../model/heads.ts";
+import { pack } from "../tensor/ragged.ts";
+import { exampleOf } from "./reference.ts";
+import type { RewardState, ValidationState } from "./reward_state.ts";
+import type { PolicyState } from "./state.ts";
+import { update, type UpdateOptions } from "./update.ts";
+
+/** Options of `rewardUpdate`: those of the loss that are not a pair's own, and those of the training loop. */
+export interface RewardUpdateOptions extends Pick<BradleyTerryOptions, "centering" | "labelSmoothing">, UpdateOptions {}
+
+/** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs. */
+function side(which: 0 | 1, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => 2 * i + which);
+}
+
+/** What rows say of themselves, as the loss takes it; absent where no row says it. */
+function ownOptions(rows: readonly TokenPair[], labelSmoothing: number): BradleyTerryOptions {
+  const says = (name: "label" | "margin" | "weight"): boolean => rows.some((row) => row[name] !== undefined);
+  return {
+    ...says("label") ? { labels: rows.map(({ label }) => label ?? 1 - labelSmoothing) } : { labelSmoothing },
+    ...says("margin") ? { margin: rows.map(({ margin }) => margin ?? 0) } : {},
+    ...says("weight") ? { weights: rows.map(({ weight }) => weight ?? 1) } : {},
+  };
+}
+
+/**
+ * Trains a reward model by `bradleyTerryLoss` on `fitRows`; rows with a `margin`, `label` or `weight` use it.
+ *
+ * @param options.centering default 0
+ */
+export function rewardUpdate(
+  options: RewardUpdateOptions,
+): Stage<
+  Pick<PolicyState, "config"> & RewardState & Pick<ValidationState, "fitRows">,
+  RewardState
+> {
+  const { centering = 0, labelSmoothing = 0 } = options;
+  return update("rewardUpdate", {
+    needs: ["config", "reward", "fitRows"],
+    params: ({ reward }) => reward,
+    rows: ({ fitRows }) => fitRows,
+    loss: ({ config, fitRows }) => (reward, numbers) => {
+      const pairs = Array.from(numbers, (n) => fitRows[n] as TokenPair);
+      const all = rewards(reward, config, pack(pairs.map(exampleOf)));
+      const [chosen, rejected] = [take(all, side(0, pairs.length)), take(all, side(1, pairs.length))];
+      return bradleyTerryLoss({ chosen, rejected }, { centering, ...ownOptions(pairs, labelSmoothing) });
+    },
+  }, { ...options, adds: "reward" });
+}

@@ -1,0 +1,86 @@
+import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { checkGrads } from "../../lib/grad/check_grads.ts";
+import { gatherRows, linear } from "../../lib/grad/layers.ts";
+import { headOf, hiddenStates, initDecoder } from "../../lib/model/decoder.ts";
+import { initReward, lastTokens, type RewardParams, rewards } from "../../lib/model/heads.ts";
+import { key } from "../../lib/tensor/random.ts";
+import { type Batch, pack } from "../../lib/tensor/ragged.ts";
+import type { Tensor } from "../../lib/tensor/tensor.ts";
+import { inEachPrecision } from "../oracles.ts";
+import { decoder, decoders, pairs, sequence } from "./golden.ts";
+
+const batch = pack(pairs.map(({ prompt, chosen, rejected }) => ({ prompt, completions: [chosen, rejected] })));
+
+for (const name of decoders) {
+  inEachPrecision(
+    `rewards() with a token's own row as the head are the ${name} decoder's logits of it`,
+    ({ dtype, near }) => {
+      const { params, config, figures } = decoder(name, dtype);
+      for (const [position, logits] of Object.entries(figures.logits)) {
+        const end = Number(position) + 1;
+        if (end < 2) continue; // a completion needs a prompt
+        const text = pack([{ prompt: sequence.slice(0, 1), completions: [sequence.slice(1, end)] }]);
+        const found = logits.map((_, token) => {
+          const score = gatherRows(headOf(params), Int32Array.of(token));
+          return rewards({ trunk: params, score }, config, text).data[0] as number;
+        });
+        near(found, logits);
+      }
+    },
+  );
+}
+
+const { config, params } = decoder("tied", "f64");
+const reward: RewardParams = initReward(key(1), params);
+
+Deno.test("rewards() of a batch are those of each completion alone, the prompt shared or not", () => {
+  const alone = pairs.flatMap(({ prompt, chosen, rejected }) =>
+    [chosen, rejected].map((c) => rewards(reward, config, pack([{ prompt, completions: [c] }])).data[0] as number)
+  );
+  const together = rewards(reward, config, batch).data;
+  alone.forEach((r, i) => assertAlmostEquals(together[i] as number, r, 1e-12));
+});
+
+/** The place that code with padding takes for the last: the last token of each completion that is not `pad`. */
+function lastById(batch: Batch, pad: number): Int32Array {
+  return lastTokens(batch).map((place) => {
+    while (batch.ids[place] === pad) place--;
+    return place;
+  });
+}
+
+Deno.test("rewards() read the last token by length: with the end token for padding, reading by id is one too early", () => {
+  const end = 2;
+  const text = pack([{ prompt: Int32Array.of(5, 7), completions: [Int32Array.of(9, 4, end), Int32Array.of(end)] }]);
+  assertEquals(lastTokens(text), Int32Array.of(4, 5));
+  assertEquals(lastById(text, end), Int32Array.of(3, 3)); // the second one not even in its own completion
+  const hidden = hiddenStates(reward.trunk, config, text);
+  const at = (places: Int32Array): readonly number[] => [...linear(gatherRows(hidden, places), reward.score).data];
+  assertEquals([...rewards(reward, config, text).data], at(lastTokens(text)));
+  at(lastById(text, end)).forEach((wrong, i) =>
+    assertLess(0.01, Math.abs(wrong - (rewards(reward, config, text).data[i] as number)))
+  );
+});
+
+Deno.test("rewards() have the gradients of central differences, trunk and head", () => {
+  const f = (p: RewardParams): Tensor => rewards(p, config, batch);
+  for (const seed of [1, 2]) assertLess(checkGrads(f, reward, { key: key(seed), step: 2e-4 }).error, 1e-7);
+});
+
+Deno.test("initReward() takes the trunk as it is, leaves the language-model head behind, and draws a head of unit rewards", () => {
+  const untied = decoder("untied", "f64");
+  const { trunk, score } = initReward(key(1), untied.params);
+  assert(!("head" in trunk) && trunk.embedding === untied.params.embedding);
+  assertEquals([score.shape, score.dtype], [[1, untied.config.hiddenSize], "f64"]);
+  const wide = {
+    ...config,
+    hiddenSize: 4096,
+    vocabSize: 2,
+    layers: 1,
+    attention: { heads: 1, kvHeads: 1, headDim: 2 },
+  };
+  const drawn = initReward(key(2), { ...initDecoder(key(0), { ...wide, mlp: { type: "gatedSilu", size: 1 } }) });
+  const square = Array.from(drawn.score.data).reduce((sum, x) => sum + x * x, 0);
+  assertAlmostEquals(square, 4096 / 4097, 0.1); // times hidden states of mean square 1: deviation 1
+  assertEquals([...initReward(key(1), params).score.data], [...reward.score.data]);
+});
