@@ -69,6 +69,7 @@ export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 export { decoderTree, headOf, hiddenStates, initDecoder } from "./lib/model/decoder.ts";
 export type { DecoderConfig, DecoderParams, LayerParams } from "./lib/model/decoder.ts";
 export { logps, tokenLogps } from "./lib/model/logps.ts";
+export { initReward, lastTokens, type RewardParams, rewards } from "./lib/model/heads.ts";
 export { generate, type Generated, type GenerateOptions, type LanguageModel } from "./lib/model/generate.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
@@ -80,6 +81,7 @@ export type { Phases, Schedule } from "./lib/optim/schedule.ts";
 export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/transform.ts";
 
 // Losses: functions of numbers, one for each published loss.
+export { bradleyTerryLoss, type BradleyTerryOptions, type PairRewards } from "./lib/losses/bradley_terry.ts";
 export { dpoLoss, type DpoOptions, type PairLogps } from "./lib/losses/dpo.ts";
 export { sftLoss, type SftOptions } from "./lib/losses/sft.ts";
 export { type PpoClip, ppoLoss, type PpoOptions, type PpoTokens } from "./lib/losses/ppo.ts";
@@ -167,10 +169,13 @@ export { fitPlackettLuce, plackettLuceCovariance } from "./lib/ranking/plackett_
 export type { NoRankingMaximum, PlackettLuceFit, Rankings } from "./lib/ranking/plackett_luce.ts";
 export { lsr, rankCentrality, type SpectralOptions } from "./lib/ranking/spectral.ts";
 export { elo, ELO_PER_NAT, type EloOptions, eloScale, winRates } from "./lib/ranking/elo.ts";
+export { fitWordStrengths, type TextPair, wordStrength, type WordStrengths } from "./lib/ranking/word_strengths.ts";
 
-// Evaluation: estimates with their intervals.
+// Evaluation: estimates with their intervals, and whether stated probabilities are worth what they say.
 export { meanEstimate, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
 export type { Estimate, Share } from "./lib/evaluation/interval.ts";
+export { brierScore, logLoss, probabilityOf, reliability, temperatureScale } from "./lib/evaluation/calibration.ts";
+export type { Forecasts, Reliability, ReliabilityBin } from "./lib/evaluation/calibration.ts";
 
 // Flow: stages, pipelines, settings, and the one way to run them.
 export { attempt, once, scan } from "./lib/flow/stage.ts";
@@ -193,6 +198,13 @@ export { tokenize } from "./lib/stages/tokenize.ts";
 export { exampleOf, freezeRef, logpsOf, refLogps } from "./lib/stages/reference.ts";
 export { demonstrateChosen, type Demonstration, type DemonstrationState, sftUpdate } from "./lib/stages/sft_update.ts";
 export { dpoUpdate, type DpoUpdateOptions } from "./lib/stages/dpo_update.ts";
+export { fitBradleyTerry, type FitBradleyTerryOptions } from "./lib/stages/fit_bradley_terry.ts";
+export { rewardUpdate, type RewardUpdateOptions } from "./lib/stages/reward_update.ts";
+export { normaliseReward, type NormaliseRewardOptions, withUnit } from "./lib/stages/normalise_reward.ts";
+export { logOddsOf, type RewardModel, rewardsOf } from "./lib/stages/reward_state.ts";
+export type { RewardState, ValidationState } from "./lib/stages/reward_state.ts";
+export { learnedReward, type Reward, type Sample, scoreSamples } from "./lib/stages/reward_function.ts";
+export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
 export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";
 export { evaluateReplies } from "./lib/stages/evaluate_replies.ts";
@@ -205,6 +217,14 @@ export type {
   ReplyEvaluation,
 } from "./lib/stages/evaluate_replies.ts";
 export { evaluateLikelihood, type LikelihoodEvaluation } from "./lib/stages/evaluate_likelihood.ts";
+export { evaluateReward } from "./lib/stages/evaluate_reward.ts";
+export type {
+  EvaluateRewardOptions,
+  ForecastScores,
+  Judges,
+  RewardEvaluation,
+  TruthEvaluation,
+} from "./lib/stages/evaluate_reward.ts";
 
 // Report and files: a fold over events to text, and reading what the user names.
 export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";

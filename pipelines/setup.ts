@@ -15,6 +15,7 @@ import {
   once,
   oneOf,
   type Overflow,
+  type Pair,
   type PairSource,
   type PairState,
   pipeline,
@@ -32,7 +33,7 @@ import {
 } from "../mod.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
-import { worldBayes, worldPairs, worldPolicy, worldQuestions } from "../fixtures/world/shipped.ts";
+import { worldBayes, worldPairs, worldPolicy, worldProbability, worldQuestions } from "../fixtures/world/shipped.ts";
 
 /** The settings that every training pipeline has. */
 export const SETUP = {
@@ -56,8 +57,11 @@ export const SETUP = {
 
 type Setup = SettingValues<typeof SETUP>;
 
+/** The settings of pairs and first policy, without those of the questions afterwards. */
+type PairSetup = Omit<Setup, "world" | "prompts">;
+
 /** Where the pairs come from. */
-export function pairsOf(s: Setup): PairSource {
+export function pairsOf(s: PairSetup): PairSource {
   return s.data === null
     ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) })
     : fileSource(s.data);
@@ -70,7 +74,7 @@ function fileSource(path: string): PairSource {
   };
 }
 
-function annotatorOf(s: Setup): AnnotatorOptions {
+function annotatorOf(s: PairSetup): AnnotatorOptions {
   return { temperature: s.annotatorTemperature, lengthBias: s.lengthBias, errorRate: s.errorRate };
 }
 
@@ -92,7 +96,7 @@ const SMALL = {
 } as const;
 
 /** The tokenizer and the architecture: the world's, or a tokenizer fitted to the user's pairs and a small decoder. */
-export function vocabulary(s: Setup): Stage<PairState, VocabularyState> {
+export function vocabulary(s: PairSetup): Stage<PairState, VocabularyState> {
   if (s.data !== null) return fitTokenizer({ ...SMALL, contextLength: s.context });
   return once("vocabulary", () => {
     const { tokenizer, config } = worldPolicy();
@@ -101,7 +105,7 @@ export function vocabulary(s: Setup): Stage<PairState, VocabularyState> {
 }
 
 /** The policy before alignment: the world's shipped one, or one that has learned to give the chosen replies. */
-export function warmStart(s: Setup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
+export function warmStart(s: PairSetup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
   if (s.data === null) {
     return once("warmStart", () => ({ policy: worldPolicy().policy }), { needs: [], adds: ["policy"] });
   }
@@ -133,8 +137,13 @@ export function judgeReplies(
   return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }));
 }
 
+/** The annotator's probability that the chosen reply is the better one; undefined where the annotator is not known. */
+export function probabilityOfChosen(s: PairSetup): ((pair: Pair) => number) | undefined {
+  return s.data === null ? worldProbability(annotatorOf(s)) : undefined;
+}
+
 /** The accuracy that nobody can beat on the held-out labels; null where the annotator is not known. */
-export function judgeLabels(s: Setup): Stage<PairState, { readonly bayes: number | null }> {
+export function judgeLabels(s: PairSetup): Stage<PairState, { readonly bayes: number | null }> {
   return once("judgeLabels", ({ heldOutPairs }: PairState) => ({
     bayes: s.data === null ? worldBayes(heldOutPairs, annotatorOf(s)) : null,
   }));
