@@ -1,6 +1,7 @@
 /** Newton's method for a concave log-likelihood, on the design's sparse information. */
 
 import { dot } from "./conjugate_gradients.ts";
+import type { Comparisons } from "./comparisons.ts";
 import { centre, type Design, ORDER_EFFECT, TIE_PARAMETER } from "./design.ts";
 import { informationOf, informationSolver } from "./information.ts";
 import { predict, score, type Workspace } from "./likelihood.ts";
@@ -93,7 +94,10 @@ function withinThreshold(
   return step[tau]! < -most ? step.map((s) => s * (most / -step[tau]!)) : step;
 }
 
-/** A start near the maximum: each item's smoothed log-odds of winning, and the tie share as the tie parameter. */
+/**
+ * A start near the maximum: each item's smoothed log-odds of winning, stretched, as they forget that the strong meet the
+ * weak; and the tie share as the tie parameter.
+ */
 export function roughStart({ data, abilities, border, outcome, total }: Design, counts: Counts): Float64Array {
   const theta = new Float64Array(abilities + border.length);
   const { winsFirst, winsSecond, ties } = counts;
@@ -107,6 +111,8 @@ export function roughStart({ data, abilities, border, outcome, total }: Design, 
       lost[j]! += winsFirst[r]! + ties[r]! / 2;
     }
     for (let i = 0; i < abilities; i++) theta[i] = Math.log(won[i]! / lost[i]!);
+    const factor = stretch(data, counts, theta);
+    for (let i = 0; i < abilities; i++) theta[i]! *= factor;
   }
   const at = border.findIndex((c) => c.name === TIE_PARAMETER);
   if (at >= 0) {
@@ -115,6 +121,27 @@ export function roughStart({ data, abilities, border, outcome, total }: Design, 
     theta[abilities + at] = outcome === raoKupper ? Math.log1p(odds) : Math.log(odds);
   }
   return theta;
+}
+
+const SAMPLE = 2048; // rows that the stretch is judged by
+const MOST_STRETCH = 2;
+
+/** The factor in [1, 2] by which strengths explain a sample of the rows best, by Newton's method on the line. */
+function stretch({ first, second }: Comparisons, { winsFirst, winsSecond, ties }: Counts, theta: Float64Array): number {
+  const stride = Math.max(1, Math.floor(first.length / SAMPLE));
+  let factor = 1;
+  for (let step = 0; step < 3; step++) {
+    let slope = 0, curvature = 0;
+    for (let r = 0; r < first.length; r += stride) {
+      const x = theta[first[r]!]! - theta[second[r]!]!, p = 1 / (1 + Math.exp(-factor * x));
+      const games = winsFirst[r]! + winsSecond[r]! + ties[r]!;
+      slope += (winsFirst[r]! + ties[r]! / 2 - games * p) * x;
+      curvature += games * p * (1 - p) * x * x;
+    }
+    if (!(curvature > 0)) return factor;
+    factor = Math.min(MOST_STRETCH, Math.max(1, factor + slope / curvature));
+  }
+  return factor;
 }
 
 /** The place of the order effect among the parameters, or −1. */

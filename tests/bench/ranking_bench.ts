@@ -54,11 +54,13 @@ function countsOf({ P, data }: Problem, full: boolean): Comparisons {
   }));
 }
 
-/** Median milliseconds of `runs` calls after two warm ones, and the last result. */
+const WARM = 40; // calls until all code of a call of milliseconds is compiled
+
+/** Median milliseconds of `runs` calls after warm ones (two of long calls, none of a single one), and the last result. */
 function timed<T>(runs: number, body: () => T): { readonly ms: number; readonly result: T } {
   const times: number[] = [];
   let result = body();
-  if (runs > 1) body();
+  for (let k = runs > 10 ? WARM : runs > 1 ? 1 : 0; k > 0; k--) body();
   for (let k = 0; k < runs; k++) {
     const began = performance.now();
     result = body();
