@@ -1,7 +1,6 @@
 /** What a reward model is worth, as one JSON document and as the table at its end. */
 import {
   bar,
-  countOf,
   fixed,
   type ForecastScores,
   interval,
@@ -14,6 +13,7 @@ import {
   table,
 } from "../mod.ts";
 import type { Summary } from "./main.ts";
+import { countsOf } from "./summary.ts";
 
 /** The state at the end of `reward`. */
 export interface Rewarded extends LoadedState, RewardState {
@@ -21,16 +21,11 @@ export interface Rewarded extends LoadedState, RewardState {
 }
 
 /** The document of `--json`. What needs a known annotator is null on the user's own data. */
-function document({ report, pairs, heldOutPairs, rewardEvaluation, reward }: Rewarded): Summary["json"] {
+function document(state: Rewarded): Summary["json"] {
+  const { rewardEvaluation, reward } = state;
   const { accuracy, scores, tempered, temperature, truth } = rewardEvaluation;
   return {
-    data: {
-      pairs: report.kept,
-      training: pairs.length,
-      heldOut: heldOutPairs.length,
-      dropped: countOf(report.dropped),
-      truncated: countOf(report.truncated),
-    },
+    data: countsOf(state),
     reward: {
       accuracy: { heldOut: accuracy.reward, bayes: truth && truth.bayes },
       baselines: { length: accuracy.length, linear: accuracy.linear },

@@ -41,17 +41,22 @@ function goldOf(
   return { before: side("before"), after: side("after") };
 }
 
+/** What became of the rows. */
+export function countsOf({ report, pairs, heldOutPairs }: LoadedState): Readonly<Record<string, number>> {
+  return {
+    pairs: report.kept,
+    training: pairs.length,
+    heldOut: heldOutPairs.length,
+    dropped: countOf(report.dropped),
+    truncated: countOf(report.truncated),
+  };
+}
+
 /** The document of `--json`. What needs a known truth is null on the user's own data. */
 function document(state: Aligned): Readonly<Record<string, unknown>> {
-  const { report, heldOut, replies, bayes, pairs, heldOutPairs } = state;
+  const { heldOut, replies, bayes } = state;
   return {
-    data: {
-      pairs: report.kept,
-      training: pairs.length,
-      heldOut: heldOutPairs.length,
-      dropped: countOf(report.dropped),
-      truncated: countOf(report.truncated),
-    },
+    data: countsOf(state),
     gold: replies && goldOf(replies),
     winRate: replies && replies.winRate,
     accuracy: { heldOut: heldOut.accuracy, bayes, shorterWins: heldOut.shorterWins },

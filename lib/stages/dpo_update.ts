@@ -6,17 +6,12 @@ import { dpoLoss, type DpoOptions } from "../losses/dpo.ts";
 import { logps } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
 import { tensor } from "../tensor/tensor.ts";
-import { exampleOf } from "./reference.ts";
+import { exampleOf, side } from "./reference.ts";
 import type { PolicyState, RefLogpsState, RowState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
 /** Options of `dpoUpdate`: those of the loss and those of the training loop. */
 export interface DpoUpdateOptions extends Omit<DpoOptions, "labels">, UpdateOptions {}
-
-/** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs. */
-function side(which: 0 | 1, count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => 2 * i + which);
-}
 
 /**
  * Trains the policy on preference pairs; the reference enters by its log-probabilities alone. Rows with a `label` use it.

@@ -18,6 +18,11 @@ export function exampleOf({ prompt, chosen, rejected }: TokenPair): Example {
   return { prompt, completions: [chosen, rejected] };
 }
 
+/** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs as `exampleOf` has them. */
+export function side(which: 0 | 1, count: number): Int32Array {
+  return Int32Array.from({ length: count }, (_, i) => 2 * i + which);
+}
+
 /** log π of every completion of some examples, in order, nats. */
 export function logpsOf(params: DecoderParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
   return scope(() => Float64Array.from(floats(logps(params, config, pack(examples)))));

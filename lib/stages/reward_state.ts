@@ -5,6 +5,7 @@ import { type RewardParams, rewards } from "../model/heads.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
+import { exampleOf } from "./reference.ts";
 
 /** A reward model with the units of its rewards: normalised = (reward − mean) / deviation. */
 export interface RewardModel extends RewardParams {
@@ -46,10 +47,6 @@ export function logOddsOf(
   config: DecoderConfig,
   rows: readonly TokenPair[],
 ): readonly number[] {
-  const scored = rewardsOf(
-    params,
-    config,
-    rows.map(({ prompt, chosen, rejected }) => ({ prompt, completions: [chosen, rejected] })),
-  );
+  const scored = rewardsOf(params, config, rows.map(exampleOf));
   return rows.map((_, i) => (scored[2 * i] as number) - (scored[2 * i + 1] as number));
 }

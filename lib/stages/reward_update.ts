@@ -5,18 +5,13 @@ import { take } from "../grad/layers.ts";
 import { bradleyTerryLoss, type BradleyTerryOptions } from "../losses/bradley_terry.ts";
 import { rewards } from "../model/heads.ts";
 import { pack } from "../tensor/ragged.ts";
-import { exampleOf } from "./reference.ts";
+import { exampleOf, side } from "./reference.ts";
 import type { RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
 /** Options of `rewardUpdate`: those of the loss that are not a pair's own, and those of the training loop. */
 export interface RewardUpdateOptions extends Pick<BradleyTerryOptions, "centering" | "labelSmoothing">, UpdateOptions {}
-
-/** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs. */
-function side(which: 0 | 1, count: number): Int32Array {
-  return Int32Array.from({ length: count }, (_, i) => 2 * i + which);
-}
 
 /** What rows say of themselves, as the loss takes it; absent where no row says it. */
 function ownOptions(rows: readonly TokenPair[], labelSmoothing: number): BradleyTerryOptions {
