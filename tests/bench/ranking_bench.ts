@@ -119,6 +119,9 @@ try:
     import choix
     games = list(zip(np.where(won, i, j).tolist(), np.where(won, j, i).tolist()))
     report("choix ilsr_pairwise", lambda: choix.ilsr_pairwise(n, games), 3 if n < 1000 else 1)
+    if n < 1000:
+        counts = np.zeros((n, n)); np.add.at(counts, (np.where(won, i, j), np.where(won, j, i)), 1)
+        report("choix ilsr_pairwise_dense", lambda: choix.ilsr_pairwise_dense(counts), 21)
 except ImportError: pass
 `;
 
