@@ -55,8 +55,11 @@ export function strengths({ ranks, items, shown, read }: Ranked, lines: readonly
       l.winRate === null ? "–" : fixed(100 * l.winRate, 1)
     }</td>${read.games === undefined ? "" : `<td>${fixed(l.elo, 0)}</td>`}</tr>`;
   });
+  const side = (at: number): string => at < 16 ? "start" : at > PLOT - 16 ? "end" : "middle"; // within the picture
   const axis = marks.map((t) =>
-    `<text x="${px(x(t))}" y="14" text-anchor="middle" class="quiet">${fixed(t, shown.scale === "elo" ? 0 : 1)}</text>`
+    `<text x="${px(x(t))}" y="14" text-anchor="${side(x(t))}" class="quiet">${
+      fixed(t, shown.scale === "elo" ? 0 : 1)
+    }</text>`
   ).join("");
   const ends = `<text x="2" y="14" class="quiet">1</text><text x="${
     RANKS - 2
