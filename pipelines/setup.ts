@@ -33,7 +33,14 @@ import {
 } from "../mod.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
-import { worldBayes, worldPairs, worldPolicy, worldProbability, worldQuestions } from "../fixtures/world/shipped.ts";
+import {
+  worldBayes,
+  worldPairs,
+  worldPolicy,
+  worldProbability,
+  worldQuestions,
+  worldVocabulary,
+} from "../fixtures/world/shipped.ts";
 
 /** The settings that every training pipeline has. */
 export const SETUP = {
@@ -98,10 +105,7 @@ const SMALL = {
 /** The tokenizer and the architecture: the world's, or a tokenizer fitted to the user's pairs and a small decoder. */
 export function vocabulary(s: PairSetup): Stage<PairState, VocabularyState> {
   if (s.data !== null) return fitTokenizer({ ...SMALL, contextLength: s.context });
-  return once("vocabulary", () => {
-    const { tokenizer, config } = worldPolicy();
-    return { tokenizer, config };
-  }, { needs: [], adds: ["tokenizer", "config"] });
+  return once("vocabulary", worldVocabulary, { needs: [], adds: ["tokenizer", "config"] });
 }
 
 /** The policy before alignment: the world's shipped one, or one that has learned to give the chosen replies. */

@@ -69,10 +69,3 @@ export function choleskyInverse({ size, factor }: Cholesky): Float64Array {
   }
   return inverse;
 }
-
-/** log det A. */
-export function choleskyLogDeterminant({ size, factor }: Cholesky): number {
-  let sum = 0;
-  for (let i = 0; i < size; i++) sum += 2 * Math.log(factor[i * size + i]!);
-  return sum;
-}
