@@ -25,6 +25,8 @@ export interface Summary {
   readonly json: Readonly<Record<string, unknown>>;
   /** What is printed otherwise. */
   readonly table: string;
+  /** 1 if what was found calls for a person, as a linter's exit code does. Default 0. */
+  readonly exit?: 0 | 1;
 }
 
 /** What a command line is used through; `Deno`'s own in `main`, anything in tests. */
@@ -58,7 +60,8 @@ type Common = SettingValues<typeof COMMON>;
 const EXIT = { done: 0, run: 1, input: 2, aborted: 130 } as const;
 
 /**
- * Runs a pipeline as the flags say, prints what comes out, and sets the exit code: 0 done, 1 the run failed, 2 the input
+ * Runs a pipeline as the flags say, prints what comes out, and sets the exit code: 0 done (or what the summary says), 1
+ * the run failed, 2 the input
  * or a flag is wrong, 130 Ctrl-C.
  *
  * The first Ctrl-C stops the run after the step it is in, the second ends the program at once.
@@ -142,10 +145,10 @@ async function execute<F extends SettingFields, Adds extends object>(
   const running = run(pipeline, { seed, given: {}, config: { ...own, backend }, signal });
   const ended = await finish(running, quiet ? undefined : drawing(terminal));
   if (ended._tag === "Left") return say(terminal, sentencesOf(ended.left), EXIT[ended.left.kind]);
-  const { json: document, table } = summary(ended.right as Adds);
+  const { json: document, table, exit = EXIT.done } = summary(ended.right as Adds);
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
   out(`${json ? JSON.stringify({ pipeline: pipeline.name, seed, wallSeconds, ...document }, null, 2) : table}\n`);
-  return EXIT.done;
+  return exit;
 }
 
 /** Arguments with `-h` as `--help`, and `--beta -1` as `--beta=-1`: a parser of flags would take `-1` for a flag. */
