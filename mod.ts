@@ -140,7 +140,7 @@ export {
 export type { ComparisonRows, Comparisons, Covariates } from "./lib/ranking/comparisons.ts";
 export { comparisonReader, readComparisons } from "./lib/ranking/read_comparisons.ts";
 export type { ReadComparisons, ReadComparisonsOptions } from "./lib/ranking/read_comparisons.ts";
-export { type TableReader } from "./lib/ranking/table_reader.ts";
+export type { TableReader, TableRecord } from "./lib/table/table_reader.ts";
 export { covariatesOf, itemCovariateReader, type ItemCovariates } from "./lib/ranking/read_item_covariates.ts";
 export { fitStrengths, parameterNames } from "./lib/ranking/fit_strengths.ts";
 export type { FitOptions, NoMaximum, StrengthFit } from "./lib/ranking/fit_strengths.ts";
@@ -230,4 +230,4 @@ export type {
 export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";
 export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from "./lib/report/table.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
-export { isParquet, readParquet, type RecordSink } from "./lib/io/parquet.ts";
+export { readTable } from "./lib/io/read_table.ts";

@@ -9,13 +9,14 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   optim: ["grad"],
   losses: ["grad"],
   rl: ["grad"],
-  data: ["tensor"],
-  ranking: ["tensor"],
+  table: [],
+  data: ["tensor", "table"],
+  ranking: ["tensor", "table"],
   evaluation: ["tensor"],
   flow: ["tensor"],
   stages: ["model", "optim", "losses", "rl", "data", "ranking", "evaluation", "flow"],
   report: ["flow", "evaluation"],
-  io: ["flow"],
+  io: ["flow", "table"],
 };
 
 /** Files of lib that are open to all. */

@@ -1,12 +1,13 @@
 /**
- * The one place that reads files. Whatever goes wrong comes back as a sentence that says what to do.
+ * The one place that opens files. Whatever goes wrong comes back as a sentence that says what to do.
  */
-import * as E from "@fp-ts/core/Either";
-import { pipe } from "@fp-ts/core/Function";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import { textDecoder } from "./utf8.ts";
 
 /** The first bytes of every gzip file. */
-const GZIP = [0x1f, 0x8b] as const;
+const GZIP = Uint8Array.of(0x1f, 0x8b);
+
+const CHUNK = 2 ** 18; // bytes
 
 /**
  * The text of a UTF-8 file, unpacked if it is gzip, whatever its name. A byte order mark is left out.
@@ -22,8 +23,16 @@ const GZIP = [0x1f, 0x8b] as const;
  * ```
  */
 export async function readText(path: string): Promise<Result<Failure, string>> {
-  const bytes = await readBytes(path);
-  return pipe(bytes, E.flatMap((bytes) => decodeText(path, bytes)));
+  const pieces: string[] = [];
+  const decoder = textDecoder((piece) => pieces.push(piece));
+  const read = await readChunks(path, decoder.push);
+  if (read._tag === "Left") return read;
+  const fault = decoder.end();
+  if (fault !== undefined) return inputFailure(`Cannot read ${path} as ${fault}`);
+  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  return length < 2 ** 29 - 24 // where strings end
+    ? right(pieces.join(""))
+    : inputFailure(`Cannot read ${path} as a text must fit into one string: it has ${length} characters`);
 }
 
 /**
@@ -32,13 +41,68 @@ export async function readText(path: string): Promise<Result<Failure, string>> {
  * @param path of the file, from the working directory
  */
 export async function readBytes(path: string): Promise<Result<Failure, Uint8Array<ArrayBuffer>>> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const read = await readChunks(path, (chunk) => {
+    chunks.push(chunk);
+    return undefined;
+  });
+  return read._tag === "Left" ? read : right(joined(chunks));
+}
+
+/** Many chunks as one. */
+export function joined(chunks: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(chunks.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, at);
+    at += chunk.length;
+  }
+  return all;
+}
+
+/**
+ * Hands on the bytes of a file chunk by chunk, unpacked if it is gzip.
+ *
+ * @param take is told whether they were packed, and may say why it will have no more: the rule that the file breaks
+ */
+export function readChunks(
+  path: string,
+  take: (chunk: Uint8Array<ArrayBuffer>, packed: boolean) => string | undefined,
+): Promise<Result<Failure, null>> {
+  return withFile(path, async (file) => {
+    const packed = chunksOf(file);
+    const { value: first } = await packed.next();
+    if (first === undefined) return inputFailure(`Cannot read ${path} as it must not be empty: it has 0 bytes`);
+    const gzip = startsWith(first, GZIP);
+    const chunks = gzip ? unpacked(first, packed) : following(first, packed);
+    try {
+      let empty = true;
+      for await (const chunk of chunks) {
+        const fault = take(chunk, gzip);
+        if (fault !== undefined) return inputFailure(`Cannot read ${path} as ${fault}`);
+        empty = false;
+      }
+      return empty ? inputFailure(`Cannot read ${path} as it must not be empty: unpacked it has 0 bytes`) : right(null);
+    } catch (error) {
+      // The stream tells a cut file, a damaged one and one of several members apart by its engine's words alone.
+      if (!gzip || !(error instanceof TypeError)) throw error;
+      const rule = "its gzip data must be whole: it is cut off, damaged or made of several parts";
+      return inputFailure(`Cannot read ${path} as ${rule}`);
+    }
+  });
+}
+
+/** Opens a file for a while. */
+export async function withFile<T>(
+  path: string,
+  use: (file: Deno.FsFile) => Promise<Result<Failure, T>>,
+): Promise<Result<Failure, T>> {
   if (path === "") return inputFailure("Cannot read a file as its path must not be empty");
   const { state } = await Deno.permissions.query({ name: "read", path });
   if (state !== "granted") return inputFailure(noPermission(path));
   try {
-    const bytes = await Deno.readFile(path);
-    if (bytes.length === 0) return inputFailure(`Cannot read ${path} as it must not be empty: it has 0 bytes`);
-    return GZIP.every((byte, i) => bytes[i] === byte) ? await unpack(path, bytes) : right(bytes);
+    using file = await Deno.open(path);
+    return await use(file);
   } catch (error) {
     return inputFailure(`Cannot read ${path} as ${why(error)}`);
   }
@@ -57,44 +121,33 @@ function why(error: unknown): string {
   return `the system could not: ${error instanceof Error ? error.message : error}`;
 }
 
-async function unpack(path: string, bytes: Uint8Array<ArrayBuffer>): Promise<Result<Failure, Uint8Array<ArrayBuffer>>> {
-  try {
-    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    const unpacked = new Uint8Array(await new Response(stream).arrayBuffer());
-    return unpacked.length > 0
-      ? right(unpacked)
-      : inputFailure(`Cannot read ${path} as it must not be empty: unpacked it has 0 bytes`);
-  } catch {
-    // The stream tells a cut file, a damaged one and one of several members apart by its engine's words alone.
-    return inputFailure(
-      `Cannot read ${path} as its gzip data must be whole: it is cut off, damaged or made of several parts`,
-    );
-  }
+/** Whether bytes begin with others. */
+export function startsWith(bytes: Uint8Array, start: Uint8Array): boolean {
+  return start.every((byte, i) => bytes[i] === byte);
 }
 
-function decodeText(path: string, bytes: Uint8Array): Result<Failure, string> {
-  try {
-    return right(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
-    const found = utf16 ? "it starts as UTF-16 does" : `line ${firstBadLine(bytes)} is not`;
-    return inputFailure(`Cannot read ${path} as it must be UTF-8 text: ${found}`);
-  }
-}
-
-/** The number, from 1, of the first line that is not UTF-8; a line feed is never part of another character. */
-function firstBadLine(bytes: Uint8Array): number {
-  const utf8 = new TextDecoder("utf-8", { fatal: true });
-  let line = 1;
-  for (let start = 0; start < bytes.length; line++) {
-    const feed = bytes.indexOf(0x0a, start);
-    const end = feed === -1 ? bytes.length : feed + 1;
-    try {
-      utf8.decode(bytes.subarray(start, end));
-    } catch {
-      return line;
+/** The bytes of an open file from where it stands; every chunk but the last is full. */
+async function* chunksOf(file: Deno.FsFile): AsyncGenerator<Uint8Array<ArrayBuffer>, undefined> {
+  for (let ended = false; !ended;) {
+    const chunk = new Uint8Array(CHUNK);
+    let filled = 0;
+    while (filled < CHUNK && !ended) {
+      const count = await file.read(chunk.subarray(filled));
+      if (count === null) ended = true;
+      else filled += count;
     }
-    start = end;
+    if (filled > 0) yield chunk.subarray(0, filled);
   }
-  return line;
+}
+
+async function* following<T>(first: T, rest: AsyncIterable<T>): AsyncGenerator<T, undefined> {
+  yield first;
+  yield* rest;
+}
+
+function unpacked(
+  first: Uint8Array<ArrayBuffer>,
+  rest: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return ReadableStream.from(following(first, rest)).pipeThrough(new DecompressionStream("gzip"));
 }

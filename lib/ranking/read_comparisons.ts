@@ -6,7 +6,8 @@ import { optionFault, takeComparisons } from "./comparison_rows.ts";
 import type { Comparisons } from "./comparisons.ts";
 import type { Rankings } from "./plackett_luce.ts";
 import { takeRankings } from "./ranking_rows.ts";
-import { type TableReader, tableReader } from "./table_reader.ts";
+import type { TableReader } from "../table/table_reader.ts";
+import { tableReader } from "./table_reader.ts";
 
 /** How to read. */
 export interface ReadComparisonsOptions {

@@ -2,7 +2,8 @@
 
 import { nameFault, numberOf, quote, textOf } from "./cells.ts";
 import type { Covariates } from "./comparisons.ts";
-import { type TableReader, tableReader } from "./table_reader.ts";
+import type { TableReader } from "../table/table_reader.ts";
+import { tableReader } from "./table_reader.ts";
 
 /** A table of items. */
 export interface ItemCovariates {

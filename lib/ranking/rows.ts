@@ -1,5 +1,9 @@
 /** Rows as they come: delimited text (CSV, TSV) or JSON lines in pieces of any size, or records read elsewhere. */
 
+import { csvReader } from "../table/csv.ts";
+import { lineReader, LONGEST } from "../table/lines.ts";
+import type { TableRecord } from "../table/table_reader.ts";
+
 /** Where a row stands: the line of a text, or the number of an object, from 1. */
 export interface Place {
   readonly unit: "line" | "row";
@@ -21,9 +25,6 @@ export interface RowSink {
   readonly stray: (place: Place, column: string) => void;
 }
 
-/** An object with the names of columns as keys. */
-export type TableRecord = Readonly<Record<string, unknown>>;
-
 /** Takes text piece by piece, or records; `end` after the last. */
 export interface RowReader {
   readonly push: (piece: string) => void;
@@ -41,55 +42,53 @@ export function columnName(name: string): string {
  * tells. Quoted fields may hold delimiters, doubled quotes and line breaks. Records are taken as they are.
  */
 export function rowReader(sink: RowSink): RowReader {
-  let rest = "", line = 0, lines: ((text: string) => void) | undefined;
-  const whole: string[] = []; // a JSON array is kept until it is complete
-  let isArray = false;
-  const takeRecords = recordTaker(sink);
-  const take = (text: string): void => {
-    line++;
-    const clean = text.endsWith("\r") ? text.slice(0, -1) : text;
-    if (lines === undefined && clean.trim() === "") return;
-    lines ??= clean.trimStart().startsWith("{") ? jsonLines(sink, () => line) : delimitedLines(sink, () => line);
-    lines(clean);
+  let take: ((text: string, line: number) => void) | undefined, finish = (): void => {};
+  const fault = (line: number, rule: string): void => sink.fault({ unit: "line", at: line }, rule);
+  const open = (text: string): typeof take => {
+    if (text.trimStart().startsWith("{")) return jsonLines(sink);
+    if (text.trimStart().startsWith("[")) {
+      const whole: string[] = []; // a JSON array is kept until it is complete
+      finish = () => jsonArray(whole, sink);
+      return (text) => whole.push(text);
+    }
+    const csv = csvReader({
+      header: (names, at) => sink.header(names.map(columnName), { unit: "line", at }),
+      row: (values, at) => sink.row({ unit: "line", at, values }),
+      fault,
+    });
+    finish = csv.end;
+    return csv.line;
   };
-  return {
-    push: (piece) => {
-      if (lines === undefined && !isArray && rest.trim() === "" && whole.length === 0) {
-        isArray = piece.replace(/^\uFEFF/, "").trimStart().startsWith("[");
-        piece = piece.replace(/^\uFEFF/, "");
-      }
-      if (isArray) {
-        whole.push(piece);
-        return;
-      }
-      const text = rest + piece;
-      let from = 0;
-      for (let feed = text.indexOf("\n"); feed >= 0; feed = text.indexOf("\n", from)) {
-        take(text.slice(from, feed));
-        from = feed + 1;
-      }
-      rest = text.slice(from);
+  const lines = lineReader({
+    line: (text, line) => {
+      if (take === undefined && text.trim() !== "") take = open(text);
+      take?.(text, line);
     },
-    records: takeRecords,
+    overlong: (line) => fault(line, `it must have at most ${LONGEST.toLocaleString("en-US")} characters`),
+  });
+  return {
+    push: lines.push,
+    records: recordTaker(sink),
     end: () => {
-      if (isArray) jsonArray(whole.join(""), sink);
-      else if (rest !== "") take(rest);
-      if (rest !== "" && quotes(rest) % 2 === 1) sink.fault({ unit: "line", at: line }, "its quotes must be closed");
+      lines.end();
+      finish();
     },
   };
 }
 
 /** Objects of one JSON array. */
-function jsonArray(text: string, sink: RowSink): void {
-  const parsed = parseJson(text);
+function jsonArray(lines: readonly string[], sink: RowSink): void {
+  const parsed = parseJson(lines);
   if (Array.isArray(parsed)) recordTaker(sink)(parsed);
   else sink.fault({ unit: "line", at: 1 }, "the file must be JSON lines or one JSON array of objects");
 }
 
-function jsonLines(sink: RowSink, line: () => number): (text: string) => void {
-  const take = objects(sink, () => ({ unit: "line", at: line() }));
-  return (text) => {
-    if (text.trim() !== "") take(parseJson(text));
+function jsonLines(sink: RowSink): (text: string, line: number) => void {
+  let at = 0;
+  const take = objects(sink, () => ({ unit: "line", at }));
+  return (text, line) => {
+    at = line;
+    if (text.trim() !== "") take(parseJson([text]));
   };
 }
 
@@ -104,9 +103,10 @@ function recordTaker(sink: RowSink): (records: readonly unknown[]) => void {
   };
 }
 
-function parseJson(text: string): unknown {
+/** The value that lines spell; nothing if they are not JSON, or too long for a string. */
+function parseJson(lines: readonly string[]): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(lines.join("\n"));
   } catch {
     return undefined;
   }
@@ -133,57 +133,4 @@ function objects(sink: RowSink, place: () => Place): (item: unknown) => void {
     }
     sink.row({ ...place(), values: keys.map((key) => record[key]) });
   };
-}
-
-function delimitedLines(sink: RowSink, line: () => number): (text: string) => void {
-  let delimiter = ",", width = -1, open = "", openedAt = 0;
-  return (text) => {
-    if (open !== "") text = `${open}\n${text}`;
-    else openedAt = line();
-    const quoted = text.includes('"');
-    if (quoted && quotes(text) % 2 === 1) { // a quoted field goes on in the next line
-      open = text;
-      return;
-    }
-    open = "";
-    if (width < 0) {
-      delimiter = [",", "\t", ";"].reduce((best, d) => text.split(d).length > text.split(best).length ? d : best);
-      const names = split(text, delimiter).map(columnName);
-      width = names.length;
-      return sink.header(names, { unit: "line", at: openedAt });
-    }
-    const values = quoted ? split(text, delimiter) : text.split(delimiter);
-    if (values.length === width) sink.row({ unit: "line", at: openedAt, values });
-    else if (text.trim() !== "") {
-      sink.fault(
-        { unit: "line", at: openedAt },
-        `it must have ${width} fields like the header: it has ${values.length}`,
-      );
-    }
-  };
-}
-
-function quotes(text: string): number {
-  let count = 0;
-  for (let at = text.indexOf('"'); at >= 0; at = text.indexOf('"', at + 1)) count++;
-  return count;
-}
-
-/** The fields of a line that may hold quoted ones. */
-function split(text: string, delimiter: string): string[] {
-  const fields: string[] = [];
-  let field = "", quoted = false;
-  for (let i = 0; i < text.length; i++) {
-    const letter = text[i]!;
-    if (quoted) {
-      if (letter !== '"') field += letter;
-      else if (text[i + 1] === '"') field += text[++i]!;
-      else quoted = false;
-    } else if (letter === '"' && field.trim() === "") [quoted, field] = [true, ""];
-    else if (letter === delimiter) {
-      fields.push(field);
-      field = "";
-    } else field += letter;
-  }
-  return [...fields, field];
 }

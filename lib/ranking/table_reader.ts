@@ -1,19 +1,8 @@
 /** Tables read piece by piece: bad rows are named and counted, good ones handed on. */
 
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import type { TableReader } from "../table/table_reader.ts";
 import { columnName, type Place, type Row, rowReader } from "./rows.ts";
-
-/** A reader that takes a table piece by piece, so that a long file need not be in memory. */
-export interface TableReader<T> {
-  /** Takes the next piece of text. */
-  readonly push: (piece: string) => void;
-  /** Takes the next rows of a table that is no text, such as parquet's: objects by the names of the columns. */
-  readonly records: (records: readonly Readonly<Record<string, unknown>>[]) => void;
-  /** Whether the values of a column are looked at; those of others need not be read. */
-  readonly wants: (column: string) => boolean;
-  /** What was read, or what is wrong with it; once, after the last piece. */
-  readonly end: () => Result<Failure, T>;
-}
 
 /** Takes rows, says what is wrong with one, and hands over what they add up to. */
 export interface RowTaker<T> {

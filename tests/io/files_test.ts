@@ -107,7 +107,7 @@ about(
 about("readText() recognises UTF-16", () => raw(0xff, 0xfe, 0x61, 0x00), async (path) => {
   assertEquals(
     await readText(path),
-    inputFailure(`Cannot read ${path} as it must be UTF-8 text: it starts as UTF-16 does`),
+    inputFailure(`Cannot read ${path} as it must be UTF-8 text: it is text in UTF-16: save it as UTF-8`),
   );
 });
 
