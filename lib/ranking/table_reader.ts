@@ -1,6 +1,6 @@
 /** Tables read piece by piece: bad rows are named and counted, good ones handed on. */
 
-import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import { inputFailure, right } from "../result.ts";
 import type { TableReader } from "../table/table_reader.ts";
 import { columnName, type Place, type Row, rowReader } from "./rows.ts";
 

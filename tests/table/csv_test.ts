@@ -40,7 +40,7 @@ Deno.test("csvReader() counts lines, also those inside cells, and keeps the line
   assertEquals(read(['a,b\r\n"x\r\ny\n",1\r\n\r\n2,"3"\r\n']), [
     [1, ["a", "b"]],
     [2, ["x\r\ny\n", "1"]],
-    [5, ["2", "3"]],
+    [6, ["2", "3"]],
   ]);
 });
 
