@@ -104,6 +104,7 @@ export { passAtK } from "./lib/rl/pass_at_k.ts";
 
 // Data: from lines to pairs, from text to token ids, with an account of every row.
 export { decodePair, type Pair } from "./lib/data/pair.ts";
+export type { Reward, Sample } from "./lib/data/reward.ts";
 export { type LoadOptions, readPairs } from "./lib/data/load.ts";
 export { countOf, type CutReason, type Loaded, type LoadReport, reportText, type Tally } from "./lib/data/report.ts";
 export { type DropReason, type Issue, type Place } from "./lib/data/issue.ts";
@@ -203,7 +204,7 @@ export { rewardUpdate, type RewardUpdateOptions } from "./lib/stages/reward_upda
 export { normaliseReward, type NormaliseRewardOptions, withUnit } from "./lib/stages/normalise_reward.ts";
 export { logOddsOf, type RewardModel, rewardsOf } from "./lib/stages/reward_state.ts";
 export type { RewardState, ValidationState } from "./lib/stages/reward_state.ts";
-export { learnedReward, type Reward, type Sample, scoreSamples } from "./lib/stages/reward_function.ts";
+export { learnedReward, type ScoreOptions, scoreSamples } from "./lib/stages/reward_function.ts";
 export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
 export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";

@@ -87,14 +87,16 @@ export async function* run<Needs, Adds extends object>(
 }
 
 /** A stage in one go. */
-async function* call({ path, key }: Visit, work: Call, { state }: Standing, { signal }: Frame): Run<Fields> {
+async function* call({ path, key }: Visit, work: Call, standing: Standing, frame: Frame): Run<Fields> {
+  const { state } = standing;
   const notes: Note[] = [];
-  const context: Context = { key, signal, emit: (note) => void notes.push(note) };
+  const context: Context = { key, signal: frame.signal, emit: (note) => void notes.push(note) };
   yield { type: "start", path };
   const ended = work.type === "once"
     ? right(await work.body(state as never, context))
     : await work.body(state as never, context);
   yield* tell(notes, path);
+  if (ended._tag === "Left" && frame.signal.aborted) return await frame.stop(standing, path); // it gave up when told to
   return ended._tag === "Left" ? left({ ...ended.left, path }) : right(ended.right as Fields);
 }
 

@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { contentHash } from "../../lib/flow/content_hash.ts";
 import { type Event, showPath } from "../../lib/flow/event.ts";
+import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
 import { pipeline, repeat } from "../../lib/flow/pipeline.ts";
 import { finish, run } from "../../lib/flow/run.ts";
 import { attempt, once, scan, type Stage } from "../../lib/flow/stage.ts";
@@ -269,15 +270,29 @@ Deno.test("the runner frees no tensor that someone else, the next carry or an up
   assertEquals([state.w, state.best].map((t) => [...t.data]), [[4, 5], [2, 3]]);
 });
 
-Deno.test("an asynchronous attempt gets the signal and its own failure back", async () => {
-  const abort = new AbortController();
-  const remote = attempt("remote", async (_: object, { signal }) => {
-    abort.abort();
+/** An attempt that fails once its signal is up, or before. */
+const remote = (fail: () => void) =>
+  attempt("remote", async (_: object, { signal }) => {
+    fail();
     await Promise.resolve();
     return left({ kind: "run" as const, sentences: [`The signal is ${signal.aborted ? "up" : "down"}`] });
   });
+
+Deno.test("an asynchronous attempt ends the run with its own failure", async () => {
   assertEquals(
-    await finish(run(remote, { seed: 0, given: {}, signal: abort.signal })),
-    left({ kind: "run" as const, sentences: ["The signal is up"], path: ["remote"] }),
+    await finish(run(remote(() => {}), { seed: 0, given: {} })),
+    left({ kind: "run" as const, sentences: ["The signal is down"], path: ["remote"] }),
   );
+});
+
+Deno.test("an asynchronous attempt gets the signal, and one that gives up for it stops the run before itself", async () => {
+  const abort = new AbortController();
+  const kept: Checkpoint[] = [];
+  const stage = pipeline("two", [once("one", () => ({ x: 1 })), remote(() => abort.abort())]);
+  const onCheckpoint = (checkpoint: Checkpoint): void => void kept.push(checkpoint);
+  assertEquals(
+    await finish(run(stage, { seed: 0, given: {}, signal: abort.signal, onCheckpoint })),
+    left({ kind: "aborted" as const, sentences: ["Stopped before two/remote"], path: ["two", "remote"] }),
+  );
+  assertEquals(kept.map(({ at }) => at.path), [["two", "remote"]]);
 });
