@@ -231,4 +231,5 @@ export type {
 export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";
 export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from "./lib/report/table.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
+export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";

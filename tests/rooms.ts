@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   flow: ["tensor"],
   stages: ["model", "optim", "losses", "rl", "data", "ranking", "evaluation", "flow"],
   report: ["flow", "evaluation"],
-  io: ["flow", "table"],
+  io: ["flow", "data", "table"],
 };
 
 /** Files of lib that are open to all. */
