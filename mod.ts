@@ -186,8 +186,9 @@ export { finish, type Run, run, type RunOptions } from "./lib/flow/run.ts";
 export { type Event, type Metrics, type Note, type Path, showPath, type Stopped } from "./lib/flow/event.ts";
 export { type Checkpoint, type Identity, type Packed } from "./lib/flow/checkpoint.ts";
 export { contentHash } from "./lib/flow/content_hash.ts";
+export { decodeData, encodeData } from "./lib/flow/data_bytes.ts";
 export { count, file, number, oneOf, text, toggle } from "./lib/flow/setting.ts";
-export type { Help, NumberOptions, Setting } from "./lib/flow/setting.ts";
+export type { FileOptions, Help, NumberOptions, Setting } from "./lib/flow/setting.ts";
 export { define } from "./lib/flow/settings.ts";
 export type { FlagOptions, SettingFields, Settings, SettingValues, Unread } from "./lib/flow/settings.ts";
 
@@ -233,3 +234,4 @@ export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from 
 export { readBytes, readText } from "./lib/io/files.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
+export { type Folder, openFolder, type Written } from "./lib/io/folder.ts";

@@ -2,8 +2,7 @@
 import { count, define, file, number, oneOf, pipeline, text, toggle } from "../mod.ts";
 import { loadComparisons } from "./bradley_terry_load.ts";
 import { explainFit, fitItems, rankItems, resample } from "./bradley_terry_stages.ts";
-import { writeReport } from "./bradley_terry_report.ts";
-import { summary } from "./bradley_terry_summary.ts";
+import { summary } from "./bradley_terry_report.ts";
 import { main } from "./main.ts";
 
 export const settings = define({
@@ -29,7 +28,6 @@ export const settings = define({
   anchor: text("", { help: "an item and its rating, NAME=1000; without it the mean is 1000 (0 on the log scale)" }),
   elo: toggle(false, { help: "sequential Elo beside, in the order of the column time or of the rows" }),
   bootstrap: count(0, { help: "resamples for percentile intervals, whole clusters with --cluster" }),
-  out: file({ help: "folder for report.html and ranking.json; needs -W" }),
   next: count(5, { help: "pairs to compare next, most informative first" }),
 });
 
@@ -40,7 +38,6 @@ export const bradleyTerry = (s: typeof settings.values) =>
     rankItems(s),
     resample(s),
     explainFit(s),
-    writeReport(s),
   ]);
 
 if (import.meta.main) await main(bradleyTerry, settings, summary);

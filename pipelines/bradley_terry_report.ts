@@ -1,43 +1,18 @@
 /** The ranking as one HTML page: a forest of strengths, who beats whom, how well the model fits. Light and dark. */
-import {
-  attempt,
-  type Failure,
-  fixed,
-  inputFailure,
-  percent,
-  type Result,
-  right,
-  type SettingValues,
-  type Stage,
-  type StrengthFit,
-} from "../mod.ts";
-import type { settings } from "./bradley_terry.ts";
+import { fixed, percent, type StrengthFit } from "../mod.ts";
 import { calibration, matrix, MOST_CELLS, safe, short, strengths } from "./bradley_terry_charts.ts";
 import { remarks } from "./bradley_terry_remarks.ts";
-import { document, headline, type Line, linesOf, type Ranked } from "./bradley_terry_summary.ts";
+import { document, headline, type Line, linesOf, type Ranked, ranking } from "./bradley_terry_summary.ts";
+import type { Summary } from "./main.ts";
 
-/** Writes `report.html` and `ranking.json` into the folder of `--out`, if there is one. */
-export function writeReport(
-  { out }: SettingValues<typeof settings.fields>,
-): Stage<Ranked, { readonly written: boolean }> {
-  return attempt("writeReport", async (state: Ranked): Promise<Result<Failure, { readonly written: boolean }>> => {
-    if (out === null) return right({ written: false });
-    if ((await Deno.permissions.query({ name: "write", path: out })).state !== "granted") {
-      return inputFailure(
-        `Cannot write to ${out} as Deno has no permission to: run it again with -W (or --allow-write=${out}) before the script`,
-      );
-    }
-    try {
-      await Deno.mkdir(out, { recursive: true });
-      await Deno.writeTextFile(`${out}/report.html`, reportPage(state));
-      await Deno.writeTextFile(`${out}/ranking.json`, JSON.stringify(document(state, linesOf(state)), null, 2) + "\n");
-      return right({ written: true });
-    } catch (error) {
-      return inputFailure(
-        `Cannot write to ${out} as the system could not: ${error instanceof Error ? error.message : error}`,
-      );
-    }
-  }, { adds: ["written"] });
+/** The ranking in full. */
+export function summary(state: Ranked): Summary {
+  const lines = linesOf(state);
+  return {
+    json: document(state, lines),
+    table: [headline(state), ranking(state, lines), remarks(state, lines).join("\n")].join("\n\n"),
+    page: () => reportPage(state),
+  };
 }
 
 const STYLE = `
@@ -68,7 +43,7 @@ export function reportPage(state: Ranked): string {
 <h2>Strengths</h2><p class="soft">Dots are estimates, lines ${
     percent(shown.level, 0)
   } intervals; bars are the ranks not ruled out, all together at that level.
-Green: not told apart from the best. ${strongest(rows.length, lines.length, "; ranking.json holds all")}</p>
+Green: not told apart from the best. ${strongest(rows.length, lines.length, "; summary.json holds all")}</p>
 ${strengths(state, rows)}
 ${fit === null ? "" : diagnostics(fit, lines)}
 ${misfits(state)}

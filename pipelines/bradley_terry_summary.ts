@@ -14,8 +14,7 @@ import {
 import { anchorOf } from "./bradley_terry_flags.ts";
 import type { LoadedComparisons } from "./bradley_terry_load.ts";
 import type { Explained, FittedItems, RankedItems } from "./bradley_terry_stages.ts";
-import { coefficientsOf, ORDER, remarks, TIE } from "./bradley_terry_remarks.ts";
-import type { Summary } from "./main.ts";
+import { coefficientsOf, ORDER, TIE } from "./bradley_terry_remarks.ts";
 
 /** The state at the end of the ranking pipeline. */
 export type Ranked =
@@ -108,6 +107,7 @@ function intervalOf({ resamples, shown }: Ranked, i: number, anchor: number): { 
   return bootstrapInterval(resamples, against, { level: shown.level });
 }
 
+/** The ranking as one document. */
 export function document(state: Ranked, lines: readonly Line[]): Readonly<Record<string, unknown>> {
   const { fit, ranking, graph, read, source, items, ranks, errorKind, otherErrors, resamples } = state;
   const theta = fit?.model.ties === "rao-kupper" ? "logTheta" : "logNu";
@@ -153,7 +153,8 @@ function whisker(line: Line, [from, to]: readonly [number, number], width: numbe
   ).join("").trimEnd();
 }
 
-function ranking(state: Ranked, lines: readonly Line[]): string {
+/** The ranking as a table of text. */
+export function ranking(state: Ranked, lines: readonly Line[]): string {
   const digits = state.shown.scale === "elo" ? 0 : 3;
   const known = lines.filter((l) => l.rating !== null);
   const ends = [
@@ -197,13 +198,4 @@ export function headline({ read, fit, items, source, errorKind }: Ranked): strin
   return `${items.length} items from ${Number(total.toFixed(2))} ${
     fit === null ? "rankings" : "comparisons"
   }${bad}; ${model}${penalty}, ${errors} errors\n${shorten(source, 120)}`;
-}
-
-/** The ranking in full. */
-export function summary(state: Ranked): Summary {
-  const lines = linesOf(state);
-  return {
-    json: document(state, lines),
-    table: [headline(state), ranking(state, lines), remarks(state, lines).join("\n")].join("\n\n"),
-  };
 }

@@ -1,13 +1,9 @@
 /** The command line of every pipeline: flags in, progress on stderr, the result on stdout, an exit code. */
-import { parseArgs } from "@std/cli";
 import {
   advanceProgress,
-  count,
-  define,
   type Event,
   finish,
   noProgress,
-  oneOf,
   openKernels,
   run,
   type SettingFields,
@@ -16,8 +12,11 @@ import {
   showProgress,
   type Stage,
   type Stopped,
-  toggle,
 } from "../mod.ts";
+import { commandLine, type Common, goOnCommand, ownOf, words } from "./flags.ts";
+import { type Keeper, keepRun } from "./keep_run.ts";
+import { configOf, type OpenFolder, type RunFolder, runFolder } from "./run_folder.ts";
+import { FILES } from "./saved_run.ts";
 
 /** What a pipeline has to say in the end. */
 export interface Summary {
@@ -27,6 +26,8 @@ export interface Summary {
   readonly table: string;
   /** 1 if what was found calls for a person, as a linter's exit code does. Default 0. */
   readonly exit?: 0 | 1;
+  /** A page of its own, in place of the report that every run has. */
+  readonly page?: () => string;
 }
 
 /** What a command line is used through; `Deno`'s own in `main`, anything in tests. */
@@ -39,32 +40,20 @@ export interface Terminal {
   readonly signal: AbortSignal;
   /** Seconds since any fixed moment. */
   readonly now: () => number;
+  /** The program as `deno run` takes it; `pipelines/NAME.ts` if not given. */
+  readonly program?: string;
+  /** Opens the folder of a run; the disk's if not given. */
+  readonly openFolder?: OpenFolder;
 }
-
-/** The flags that every pipeline has. */
-const COMMON = {
-  seed: count(0, { help: "all that is random follows from it" }),
-  backend: oneOf(["wasm", "reference"], { help: "SIMD kernels, or the plain loops they are tested against" }),
-  threads: count(Math.min(navigator.hardwareConcurrency, 8), {
-    atLeast: 1,
-    atMost: 64,
-    help: "that share the work of the kernels; results do not depend on them",
-  }),
-  json: toggle(false, { help: "print one JSON document" }),
-  quiet: toggle(false, { help: "show no progress" }),
-  help: toggle(false, { help: "show this, and do nothing" }),
-};
-
-type Common = SettingValues<typeof COMMON>;
 
 const EXIT = { done: 0, run: 1, input: 2, aborted: 130 } as const;
 
 /**
- * Runs a pipeline as the flags say, prints what comes out, and sets the exit code: 0 done (or what the summary says), 1
- * the run failed, 2 the input
- * or a flag is wrong, 130 Ctrl-C.
+ * Runs a pipeline as the flags say, prints what comes out, and sets the exit code: 0 done (or what the summary says),
+ * 1 the run failed, 2 the input or a flag is wrong, 130 Ctrl-C or SIGTERM.
  *
- * The first Ctrl-C stops the run after the step it is in, the second ends the program at once.
+ * The first Ctrl-C stops the run after the step it is in, keeping it if it has a folder; the second ends the program at
+ * once.
  *
  * @param pipelineOf the pipeline of some settings
  * @param settings its own; the common ones are added here
@@ -81,7 +70,8 @@ export async function main<F extends SettingFields, Adds extends object>(
     write(Deno.stderr, "\nStopping after this step; Ctrl-C once more ends at once\n");
     abort.abort();
   };
-  Deno.addSignalListener("SIGINT", interrupt);
+  const signals = Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
     const terminal: Terminal = {
       args: Deno.args,
@@ -90,10 +80,11 @@ export async function main<F extends SettingFields, Adds extends object>(
       columns: columnsOf(Deno.stderr),
       signal: abort.signal,
       now: () => performance.now() / 1000,
+      program: programOf(Deno.mainModule),
     };
     Deno.exitCode = await command(terminal, { pipelineOf, settings, summary });
   } finally {
-    Deno.removeSignalListener("SIGINT", interrupt);
+    for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
   }
 }
 
@@ -109,58 +100,102 @@ export async function command<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
   program: Program<F, Adds>,
 ): Promise<number> {
-  const all = define({ ...program.settings.fields, ...COMMON });
-  const args = words(terminal.args);
-  if (args.includes("--help")) {
-    const { name } = program.pipelineOf(program.settings.values);
-    terminal.out(`Usage: deno run pipelines/${name}.ts [flags]\n\n${all.help}\n`);
+  const { name } = program.pipelineOf(program.settings.values);
+  const line = commandLine(program.settings);
+  if (words(terminal.args).includes("--help")) {
+    terminal.out(`Usage: deno run pipelines/${name}.ts [flags]\n\n${line.help}\n`);
     return EXIT.done;
   }
-  const values = all.parse(parseArgs(args, all.flags));
-  const wrong = [
-    ...args.filter((word) => all.flags.boolean.some((flag) => word.startsWith(`--${flag}=`)))
-      .map((word) => `Cannot read ${word} as ${word.split("=")[0]} takes no value`),
-    ...values._tag === "Left" ? values.left : [],
-  ];
-  if (values._tag === "Left" || wrong.length > 0) return say(terminal, wrong, EXIT.input);
+  const flags = line.parse(terminal.args);
+  if (flags._tag === "Left") return say(terminal, flags.left, EXIT.input);
+  const config = await configOf(flags.right, name, terminal.openFolder);
+  if (config._tag === "Left") return say(terminal, config.left.sentences, EXIT[config.left.kind]);
+  const values = line.parse(terminal.args, config.right);
+  if (values._tag === "Left") return say(terminal, values.left, EXIT.input);
+  const kept = await runFolder(values.right, terminal.openFolder);
+  if (kept._tag === "Left") return say(terminal, kept.left.sentences, EXIT[kept.left.kind]);
   try {
-    return await execute(terminal, program, values.right as SettingValues<F> & Common);
+    return await execute(terminal, program, { values: values.right, kept: kept.right });
   } catch (error) {
     const lack = missingPermission(error);
     return lack === undefined ? say(terminal, [mistake(error)], EXIT.run) : say(terminal, [lack], EXIT.input);
   }
 }
 
+/** What the flags and files say of a run. */
+interface Asked<F> {
+  readonly values: SettingValues<F> & Common;
+  readonly kept: RunFolder | null;
+}
+
 /** Runs the pipeline with all values read, and prints what comes out. */
 async function execute<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
   { pipelineOf, summary }: Program<F, Adds>,
-  values: SettingValues<F> & Common,
+  { values, kept }: Asked<F>,
 ): Promise<number> {
-  const { signal, now, out } = terminal;
+  const { now, out } = terminal;
   const began = now();
-  const { seed, backend, threads, json, quiet, help: _, ...own } = values;
+  const { seed, backend, threads, json, quiet } = values;
+  const own = ownOf(values);
   await openKernels({ backend, threads });
-  const pipeline = pipelineOf(own as unknown as SettingValues<F>);
-  const running = run(pipeline, { seed, given: {}, config: { ...own, backend }, signal });
-  const ended = await finish(running, quiet ? undefined : drawing(terminal));
-  if (ended._tag === "Left") return say(terminal, sentencesOf(ended.left), EXIT[ended.left.kind]);
-  const { json: document, table, exit = EXIT.done } = summary(ended.right as Adds);
+  const pipeline = pipelineOf(own);
+  const full = new AbortController(); // the folder takes no more
+  const keeper = kept && keeperOf({ values, kept }, { pipeline: pipeline.name, seed, backend, ...own }, {
+    now,
+    onFailure: () => full.abort(),
+  });
+  if (kept !== null) say(terminal, kept.remarks, EXIT.done);
+  const draw = quiet ? () => {} : drawing(terminal);
+  const running = run(pipeline, {
+    ...{ seed, given: {}, config: { ...own, backend }, signal: AbortSignal.any([terminal.signal, full.signal]) },
+    ...keeper && { onCheckpoint: keeper.onCheckpoint, isCheckpointDue: keeper.isCheckpointDue },
+    ...kept?.saved && { resume: kept.saved.checkpoint },
+  });
+  const ended = await finish(running, async (event) => {
+    draw(event);
+    await keeper?.listen(event);
+  });
+  const goOn = kept && goOnCommand(terminal.program ?? `pipelines/${pipeline.name}.ts`, kept.folder.path, values);
+  if (ended._tag === "Left") return await stopped(terminal, ended.left, { keeper, goOn });
+  const { json: document, table, page, exit = EXIT.done } = summary(ended.right as Adds);
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
-  out(`${json ? JSON.stringify({ pipeline: pipeline.name, seed, wallSeconds, ...document }, null, 2) : table}\n`);
+  const text = JSON.stringify({ pipeline: pipeline.name, seed, wallSeconds, ...document }, null, 2);
+  await keeper?.finish({ ...page && { [FILES.report]: page() }, [FILES.summary]: `${text}\n` });
+  const lost = keeper?.failure();
+  if (lost !== undefined) return say(terminal, [...lost.sentences, `Go on with: ${goOn}`], EXIT.run);
+  out(`${json ? text : table}\n`);
   return exit;
 }
 
-/** Arguments with `-h` as `--help`, and `--beta -1` as `--beta=-1`: a parser of flags would take `-1` for a flag. */
-function words(args: readonly string[]): readonly string[] {
-  return args.flatMap((word, i) => {
-    if (word === "-h") return ["--help"];
-    const [before, next] = [args[i - 1], args[i + 1]];
-    const isNegative = (text: string | undefined): boolean => /^-[\d.]/.test(text ?? "");
-    const takes = (text: string | undefined): boolean => /^--[^=]+$/.test(text ?? "");
-    if (takes(word) && isNegative(next)) return [`${word}=${next}`];
-    return isNegative(word) && takes(before) ? [] : [word];
-  });
+/** The keeper of a run in its folder. */
+function keeperOf<F>(
+  { values, kept }: { readonly values: SettingValues<F> & Common; readonly kept: RunFolder },
+  config: Readonly<Record<string, unknown>>,
+  more: { readonly now: () => number; readonly onFailure: () => void },
+): Keeper {
+  const { checkpointEvery: every, checkpointMinutes: minutes, keep } = values;
+  return keepRun({ ...more, config, every, minutes, keep, folder: kept.folder, saved: kept.saved });
+}
+
+/** Says why a run ended early, what is left of it, and how to go on. */
+async function stopped(
+  terminal: Terminal,
+  { kind, sentences }: Stopped,
+  { keeper, goOn }: { readonly keeper: Keeper | null; readonly goOn: string | null },
+): Promise<number> {
+  const lost = keeper?.failure();
+  if (lost !== undefined) return say(terminal, [...lost.sentences, `Go on with: ${goOn}`], EXIT.run);
+  if (kind === "aborted") {
+    await keeper?.finish({});
+    return say(
+      terminal,
+      [...sentences, goOn === null ? "Nothing was kept of it" : `Go on with: ${goOn}`],
+      EXIT.aborted,
+    );
+  }
+  if (kind === "run") await keeper?.finish({});
+  return say(terminal, sentences, EXIT[kind]);
 }
 
 /** Draws progress on stderr: in a terminal twenty times a second at most. */
@@ -180,10 +215,6 @@ function drawing({ err, columns, now }: Terminal): (event: Event) => void {
 function say({ err, columns }: Terminal, sentences: readonly string[], code: number): number {
   err((columns === null ? "" : "\r\x1b[K") + sentences.map((sentence) => `${sentence}\n`).join(""));
   return code;
-}
-
-function sentencesOf({ kind, sentences }: Stopped): readonly string[] {
-  return kind === "aborted" ? [...sentences, "Nothing was kept of it"] : sentences;
 }
 
 /** The sentence for a permission that was not given. */
@@ -207,6 +238,13 @@ function write(to: typeof Deno.stdout | typeof Deno.stderr, text: string): void 
   } catch (error) {
     if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
   }
+}
+
+/** A main module as one would name it to `deno run` from the working directory. */
+function programOf(module: string): string {
+  if (!module.startsWith("file:")) return module;
+  const path = decodeURIComponent(new URL(module).pathname), here = `${Deno.cwd()}/`;
+  return path.startsWith(here) ? path.slice(here.length) : path;
 }
 
 /** Columns of a terminal, `null` if it is none. */

@@ -36,10 +36,12 @@ export interface RunOptions<Given> {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Stops the run after the step it is in. */
   readonly signal?: AbortSignal;
-  /** Receives checkpoints: now and then as the next option says, and when the signal stops the run. */
+  /** Receives checkpoints: now and then as the next options say, and when the signal stops the run. */
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void | Promise<void>;
   /** Training steps from one checkpoint to the next. Default: all. */
   readonly checkpointEvery?: number;
+  /** Asked after every training step, once its event is told: whether to make a checkpoint now. */
+  readonly isCheckpointDue?: () => boolean;
   /** Goes on from here, and ends bit for bit as if the run had never been broken. */
   readonly resume?: Checkpoint;
 }
@@ -170,7 +172,8 @@ interface Frame {
 }
 
 function frameOf(identity: Identity, options: RunOptions<unknown>): Frame {
-  const { onCheckpoint, checkpointEvery = Infinity, signal = new AbortController().signal } = options;
+  const { onCheckpoint, checkpointEvery = Infinity, isCheckpointDue = () => false } = options;
+  const { signal = new AbortController().signal } = options;
   const save = async (standing: Standing, path: Path): Promise<void> =>
     await onCheckpoint?.(checkpointOf(standing, identity, path));
   let steps = 0;
@@ -183,7 +186,7 @@ function frameOf(identity: Identity, options: RunOptions<unknown>): Frame {
       rested = performance.now();
     },
     stepped: async (standing, path) => {
-      if (++steps % checkpointEvery === 0) await save(standing, path);
+      if (++steps % checkpointEvery === 0 || isCheckpointDue()) await save(standing, path);
     },
     stop: async (standing, path) => {
       if (standing.ahead === undefined) await save(standing, path); // else the run has not come as far as its checkpoint
@@ -209,7 +212,7 @@ function macrotask(): Promise<void> {
 }
 
 /**
- * Takes a run to its end, telling `listen` each event.
+ * Takes a run to its end, telling `listen` each event; the run goes on when `listen` is done with it.
  *
  * @example
  * ```ts
@@ -221,11 +224,11 @@ function macrotask(): Promise<void> {
  */
 export async function finish<State>(
   run: Run<State>,
-  listen: (event: Event) => void = () => {},
+  listen: (event: Event) => unknown = () => {},
 ): Promise<Result<Stopped, State>> {
   for (;;) {
     const next = await run.next();
     if (next.done) return next.value;
-    listen(next.value);
+    await listen(next.value);
   }
 }

@@ -60,12 +60,18 @@ export function text(value: string, { help }: Help): Setting<string> {
   };
 }
 
+/** What a path means, and what it leads to. */
+export interface FileOptions extends Help {
+  /** Stands for the path in the help: `--out <folder>`. Default `file`. */
+  readonly kind?: string;
+}
+
 /** The path of a file that the user may name: `null` if not. */
-export function file({ help }: Help): Setting<string | null> {
+export function file({ help, kind = "file" }: FileOptions): Setting<string | null> {
   return {
     default: null,
     help,
-    takes: "<file>",
+    takes: `<${kind}>`,
     range: "",
     fromText: (word) => word,
     read: (given) => typeof given === "string" || given === null ? right(given) : left("the path of a file"),

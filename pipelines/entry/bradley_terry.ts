@@ -4,7 +4,7 @@
  * @module
  */
 import { bradleyTerry, settings } from "../bradley_terry.ts";
-import { summary } from "../bradley_terry_summary.ts";
+import { summary } from "../bradley_terry_report.ts";
 import { main } from "../main.ts";
 
 await main(bradleyTerry, settings, summary);

@@ -1,6 +1,6 @@
 /** The ranking pipeline's command line, for tests. */
 import { bradleyTerry, settings } from "../../pipelines/bradley_terry.ts";
-import { summary } from "../../pipelines/bradley_terry_summary.ts";
+import { summary } from "../../pipelines/bradley_terry_report.ts";
 import { command } from "../../pipelines/main.ts";
 
 /** Whether files can be made and read. */

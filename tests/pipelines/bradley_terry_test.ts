@@ -109,18 +109,18 @@ Deno.test({
     }
     assertStringIncludes(page, "<title>&lt;b&gt;&amp;co against y: 61.6 % expected</title>");
     assertStringIncludes(page, "<title>y against &lt;b&gt;&amp;co: 30.0 % of 5 seen</title>");
-    const written = JSON.parse(await Deno.readTextFile(`${folder}/run/ranking.json`));
+    const written = JSON.parse(await Deno.readTextFile(`${folder}/run/summary.json`));
     assertEquals(written.items, JSON.parse(out).items);
     await Deno.remove(folder, { recursive: true });
   },
 });
 
 Deno.test({
-  name: "--out without permission to write ends with 2 and names the flag",
+  name: "--out without permission ends with 2 and names the flag",
   ignore: canWrite,
   fn: async () => {
     const { code, err } = await use("--out", "run", "--quiet");
     assertEquals(code, 2);
-    assertStringIncludes(err, "run it again with -W (or --allow-write=run) before the script");
+    assertStringIncludes(err, "run it again with -R=run -W=run before the script");
   },
 });

@@ -68,6 +68,13 @@ Usage: deno run pipelines/countdown.ts [flags]
   --threads <count>                               that share the work of the kernels; results do not depend on them (at least 1 and at most 64; default ${
         Math.min(navigator.hardwareConcurrency, 8)
       })
+  --config <json>                                 settings of a run, as --out writes them; flags go before
+  --out <folder>                                  keep the run there: metrics, checkpoints, what was made
+  --overwrite                                     replace the run that is in the folder of --out
+  --resume <folder>                               go on with the run that --out keeps there
+  --checkpoint-every <count>                      training steps from one checkpoint to the next; 0: by minutes alone (default 0)
+  --checkpoint-minutes <number>                   minutes from one checkpoint to the next (above 0; default 5)
+  --keep <count>                                  checkpoints to keep, and the best where a stage says which (at least 1; default 2)
   --json                                          print one JSON document
   --quiet                                         show no progress
   --help                                          show this, and do nothing
@@ -78,7 +85,7 @@ Usage: deno run pipelines/countdown.ts [flags]
 
 const wrong: readonly (readonly [line: string, ...sentences: readonly string[]])[] = [
   ["--form 3", "Cannot read --form as there is no such flag: did you mean --from?"],
-  ["--out runs/a", "Cannot read --out as there is no such flag: --help lists them all"],
+  ["--where runs/a", "Cannot read --where as there is no such flag: --help lists them all"],
   [
     "pairs.jsonl",
     'Cannot read "pairs.jsonl" as every argument must belong to a flag: did you mean --data pairs.jsonl?',

@@ -1,0 +1,155 @@
+/** Keeping a run in a folder: its settings, a line for each step, checkpoints, and what it made. */
+import {
+  type Checkpoint,
+  encodeData,
+  type Event,
+  type Failure,
+  type Folder,
+  right,
+  showPath,
+  type Written,
+} from "../mod.ts";
+import { BEST, checkpointName, checkpointNames, FILES, type SavedRun, type Stream, withLine } from "./saved_run.ts";
+
+/** How to keep a run. */
+export interface KeepOptions {
+  readonly folder: Folder;
+  /** The effective settings: `--config` with them repeats the run. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Training steps from one checkpoint to the next; 0: by minutes alone. */
+  readonly every: number;
+  /** Minutes from one checkpoint to the next. */
+  readonly minutes: number;
+  /** Checkpoints to keep beside the best. */
+  readonly keep: number;
+  /** Where the run goes on; `null`: at the beginning, in a folder of its own or instead of what is there. */
+  readonly saved: SavedRun | null;
+  /** Seconds since any fixed moment. */
+  readonly now: () => number;
+  /** Called once if something cannot be written. */
+  readonly onFailure: () => void;
+}
+
+/** Keeps a run as it goes. After a failure it writes nothing more: the last checkpoint stays good. */
+export interface Keeper {
+  readonly listen: (event: Event) => Promise<void>;
+  readonly isCheckpointDue: () => boolean;
+  readonly onCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
+  /** Writes what the run made, by name, in this order; and ends. */
+  readonly finish: (files: Readonly<Record<string, string | Uint8Array>>) => Promise<void>;
+  /** Why the run could not be kept. */
+  readonly failure: () => Failure | undefined;
+}
+
+/** What is known of the run so far. */
+type Standing = Omit<SavedRun, "checkpoint">;
+
+const NOTHING: Standing = { steps: 0, streams: {}, best: {} };
+
+/** Begins to keep a run. Nothing is written before training begins, so wrong input leaves the folder as it was. */
+export function keepRun(options: KeepOptions): Keeper {
+  const { folder, saved, now, every, minutes, keep } = options;
+  const started = now();
+  let standing: Standing = saved ?? NOTHING;
+  let failure: Failure | undefined;
+  let begun = false, improved = false;
+  let last = { time: started, steps: standing.steps };
+
+  /** Takes steps one after the other until one fails. */
+  const write = async (...steps: readonly (() => Promise<Written>)[]): Promise<void> => {
+    for (const step of steps) {
+      if (failure !== undefined) return;
+      const written = await step();
+      if (written._tag === "Right") continue;
+      failure = written.left;
+      options.onFailure();
+    }
+  };
+  const begin = async (): Promise<void> => {
+    if (begun) return;
+    begun = true;
+    await write(...(saved === null ? freshFolder(options) : cutBack(folder, saved)));
+    await append(FILES.timings, `${JSON.stringify({ started: new Date().toISOString() })}\n`);
+  };
+  const append = async (name: string, line: string, hashed = false): Promise<void> => {
+    await write(() => folder.append(name, line));
+    const { bytes, hash }: Stream = standing.streams[name] ?? { bytes: 0, hash: "" };
+    const grown = { bytes: bytes + new TextEncoder().encode(line).length, hash: hashed ? withLine(hash, line) : hash };
+    standing = { ...standing, streams: { ...standing.streams, [name]: grown } };
+  };
+  return {
+    listen: async (event) => {
+      if (event.type === "start" && event.steps !== undefined) await begin();
+      if (event.type !== "step") return;
+      const at = { path: showPath(event.path), step: event.step, steps: event.steps };
+      const { best, steps } = standing, { eval_loss: loss = Infinity } = event.metrics;
+      improved = loss < (best[at.path] ?? Infinity);
+      standing = { ...standing, steps: steps + 1, best: improved ? { ...best, [at.path]: loss } : best };
+      if (Object.keys(event.metrics).length === 0) return;
+      await append(FILES.metrics, `${JSON.stringify({ ...at, ...event.metrics })}\n`, true);
+      await append(FILES.timings, `${JSON.stringify({ ...at, seconds: Number((now() - started).toFixed(3)) })}\n`);
+    },
+    isCheckpointDue: () =>
+      improved || now() - last.time >= 60 * minutes || (every > 0 && standing.steps - last.steps >= every),
+    onCheckpoint: async (checkpoint) => {
+      await begin();
+      const bytes = encodeData({ ...standing, checkpoint } satisfies SavedRun);
+      const names = [checkpointName(standing.steps), ...(improved ? [BEST] : [])];
+      await write(
+        folder.settle,
+        ...names.map((name) => () => folder.replace(`${FILES.checkpoints}/${name}`, bytes)),
+        () => prune(folder, keep),
+      );
+      last = { time: now(), steps: standing.steps };
+    },
+    finish: async (files) => {
+      await begin();
+      await write(
+        folder.settle,
+        ...Object.entries(files).map(([name, content]) => () => folder.replace(name, content)),
+      );
+      folder.close();
+    },
+    failure: () => failure,
+  };
+}
+
+/** A folder with the settings of the run and nothing else of a run. */
+function freshFolder({ folder, config }: KeepOptions): readonly (() => Promise<Written>)[] {
+  return [
+    folder.make,
+    ...Object.values(FILES).toReversed().map((name) => () => folder.remove(name)),
+    () => folder.replace(FILES.config, `${JSON.stringify(config, null, 2)}\n`),
+  ];
+}
+
+/** The folder as it was at the checkpoint: what grew since is cut, later checkpoints, being damaged, go. */
+function cutBack(folder: Folder, { streams, steps }: SavedRun): readonly (() => Promise<Written>)[] {
+  const cuts = [FILES.metrics, FILES.timings].map((name) => async () => {
+    const { bytes } = streams[name] ?? { bytes: 0 };
+    return bytes === 0 ? await folder.remove(name) : await folder.cut(name, bytes);
+  });
+  return [...cuts, () => removeCheckpoints(folder, (names) => names.filter((name) => name > checkpointName(steps)))];
+}
+
+/** Removes all checkpoints but the last few, and what was being written when a run was killed. */
+function prune(folder: Folder, keep: number): Promise<Written> {
+  return removeCheckpoints(folder, (names) => {
+    const kept = checkpointNames(names).slice(0, keep);
+    return names.filter((name) => name !== BEST && !kept.includes(name));
+  });
+}
+
+/** Removes those checkpoints, by name, that `choose` picks. */
+async function removeCheckpoints(
+  folder: Folder,
+  choose: (names: readonly string[]) => readonly string[],
+): Promise<Written> {
+  const listed = await folder.list(FILES.checkpoints);
+  if (listed._tag === "Left") return listed;
+  for (const name of choose(listed.right ?? [])) {
+    const removed = await folder.remove(`${FILES.checkpoints}/${name}`);
+    if (removed._tag === "Left") return removed;
+  }
+  return right(undefined);
+}
