@@ -231,6 +231,13 @@ export type {
 // Report and files: a fold over events to text, and reading what the user names.
 export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";
 export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from "./lib/report/table.ts";
+export { advanceReport, noReport } from "./lib/report/report.ts";
+export type { Content, Part, Report, Section } from "./lib/report/report.ts";
+export type { Figure, IntervalChart, IntervalOf, ReliabilityChart, SideBySide } from "./lib/report/report.ts";
+export type { Line, LineChart, LinePoint } from "./lib/report/report.ts";
+export { type Curve, type Point, type Spread } from "./lib/report/curves.ts";
+export { type Inside, type Markup, markup } from "./lib/report/markup.ts";
+export { reportHtml } from "./lib/report/html.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";

@@ -6,6 +6,7 @@ import {
   noProgress,
   openKernels,
   run,
+  type Section,
   type SettingFields,
   type Settings,
   type SettingValues,
@@ -28,6 +29,8 @@ export interface Summary {
   readonly exit?: 0 | 1;
   /** A page of its own, in place of the report that every run has. */
   readonly page?: () => string;
+  /** What a report says of it beside the curves. */
+  readonly report?: readonly Section[];
 }
 
 /** What a command line is used through; `Deno`'s own in `main`, anything in tests. */

@@ -3,16 +3,16 @@ import {
   bar,
   fixed,
   type ForecastScores,
-  interval,
   type LoadedState,
   percent,
   reportText,
   type RewardEvaluation,
   type RewardState,
-  type Share,
+  type Section,
   table,
 } from "../mod.ts";
 import type { Summary } from "./main.ts";
+import { dataSections, shareText } from "./report_sections.ts";
 import { countsOf } from "./summary.ts";
 
 /** The state at the end of `reward`. */
@@ -43,14 +43,13 @@ function document(state: Rewarded): Summary["json"] {
   };
 }
 
-const share = (of: Share): string => `${interval(of, percent)}, n = ${of.n}, ${of.ties} ties`;
+const JUDGES = { reward: "reward model", linear: "linear, on words", length: "the shorter reply wins" } as const;
 
 /** Who is right how often: on the labels, and by the annotator's own probabilities. */
 function judgeTable({ accuracy, truth }: RewardEvaluation): string {
-  const names = { reward: "reward model", linear: "linear, on words", length: "the shorter reply wins" } as const;
   const rows = (["reward", "linear", "length"] as const).map((judge) => [
-    names[judge],
-    share(accuracy[judge]),
+    JUDGES[judge],
+    shareText(accuracy[judge]),
     truth === null ? null : percent(truth.accuracy[judge]),
   ]);
   const best = truth === null ? [] : [["nobody can beat (Bayes)", null, percent(truth.bayes)]];
@@ -90,5 +89,55 @@ export function rewardSummary(state: Rewarded): Summary {
     reliabilityTable(rewardEvaluation),
     table(["figure", "value"], figures(state)),
   ];
-  return { json: document(state), table: parts.join("\n\n") };
+  return { json: document(state), table: parts.join("\n\n"), report: sectionsOf(state) };
+}
+
+/** What the report says of a reward model. */
+function sectionsOf(state: Rewarded): readonly Section[] {
+  const { accuracy, scores, tempered, temperature, truth } = state.rewardEvaluation;
+  const tempering = (of: (scores: ForecastScores) => number): string =>
+    `${fixed(of(tempered))} at temperature ${fixed(temperature, 2)}`;
+  return [
+    {
+      part: "result",
+      title: "Right about held-out pairs",
+      note: "A tie counts half. Dots are shares, lines their 95 % intervals.",
+      type: "intervals",
+      low: 0,
+      high: 1,
+      percent: true,
+      series: ["right"],
+      rows: (["reward", "linear", "length"] as const).map((judge) => ({
+        name: JUDGES[judge],
+        values: [accuracy[judge]],
+      })),
+      marks: [
+        { at: 0.5, name: "a coin" },
+        ...truth === null ? [] : [{ at: truth.bayes, name: `nobody can beat (Bayes), ${percent(truth.bayes)}` }],
+      ],
+    },
+    {
+      part: "result",
+      title: "Is it as sure as it should be?",
+      note: "Confidence against the share that came out right, with 95 % intervals; on the dashed line both agree.",
+      type: "reliability",
+      bins: scores.reliability.bins,
+    },
+    {
+      part: "result",
+      title: "In figures",
+      type: "figures",
+      figures: [
+        { name: "log loss, nats (a coin: 0.693)", value: fixed(scores.logLoss), note: tempering((of) => of.logLoss) },
+        { name: "Brier score (a coin: 0.250)", value: fixed(scores.brier), note: tempering((of) => of.brier) },
+        {
+          name: "expected calibration error",
+          value: fixed(scores.reliability.ece),
+          note: tempering((of) => of.reliability.ece),
+        },
+        ...truth === null ? [] : [{ name: "root mean square of p̂ − p", value: fixed(truth.rootMeanSquare) }],
+      ],
+    },
+    ...dataSections(state),
+  ];
 }

@@ -11,11 +11,12 @@ import {
   percent,
   type ReplyEvaluation,
   reportText,
-  type Share,
+  type Section,
   shorten,
   table,
 } from "../mod.ts";
 import type { Summary } from "./main.ts";
+import { dataSections, familySection, replyFigures, sampleSection, shareText, winSection } from "./report_sections.ts";
 
 /** The state at the end of a pipeline that aligns. */
 export interface Aligned extends LoadedState {
@@ -97,10 +98,30 @@ export function sftSummary({ demonstrations, heldOutDemonstrations, likelihood, 
       gold: replies && goldOf(replies),
     },
     table: parts.join("\n\n"),
+    report: [
+      {
+        part: "result",
+        title: "Held-out text",
+        type: "figures",
+        figures: [{
+          name: "loss a token",
+          value: `${fixed(after.estimate)} nats`,
+          note: `before: ${fixed(before.estimate)}; 95 % interval ${fixed(after.low)} to ${fixed(after.high)}`,
+        }],
+      },
+      ...replies === null ? [] : [familySection(replies), winSection(replies), sampleSection(replies, SAMPLES)],
+      {
+        part: "data",
+        title: "Texts",
+        type: "figures",
+        figures: [
+          { name: "to learn from", value: String(demonstrations.length) },
+          { name: "held out", value: String(heldOutDemonstrations.length) },
+        ],
+      },
+    ],
   };
 }
-
-const share = (of: Share): string => `${interval(of, percent)}, n = ${of.n}, ${of.ties} ties`;
 
 /** Gold by family, drawn. */
 function familyTable({ families, mean }: ReplyEvaluation): string {
@@ -124,7 +145,7 @@ function sampleTable({ replies }: ReplyEvaluation): string {
 
 function figures({ heldOut, replies, bayes }: Aligned): readonly (readonly string[])[] {
   const ofReplies = replies === null ? [] : [
-    ["win rate", share(replies.winRate)],
+    ["win rate", shareText(replies.winRate)],
     [
       "its ceiling",
       `${percent(replies.winRate.ceiling)} for a perfect policy; ${percent(replies.winRate.share)} of the way from ½`,
@@ -137,9 +158,9 @@ function figures({ heldOut, replies, bayes }: Aligned): readonly (readonly strin
   ];
   return [
     ...ofReplies,
-    ["accuracy on held-out pairs", share(heldOut.accuracy)],
+    ["accuracy on held-out pairs", shareText(heldOut.accuracy)],
     ["the best possible (Bayes)", bayes === null ? "not known on own data" : percent(bayes)],
-    ["the shorter reply wins", share(heldOut.shorterWins)],
+    ["the shorter reply wins", shareText(heldOut.shorterWins)],
     [
       "log-probs of chosen, rejected",
       `${fixed(heldOut.drift.chosen, 2)}, ${fixed(heldOut.drift.rejected, 2)} nats since the reference`,
@@ -155,5 +176,35 @@ export function summary(state: Aligned): Summary {
     ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
     table(["figure", "value, with 95 % interval"], figures(state)),
   ];
-  return { json: document(state), table: parts.join("\n\n") };
+  return { json: document(state), table: parts.join("\n\n"), report: sectionsOf(state) };
+}
+
+/** What the report says of a run that aligns. */
+function sectionsOf(state: Aligned): readonly Section[] {
+  const { heldOut, replies, bayes } = state;
+  const ofPairs: Section = {
+    part: "result",
+    title: replies === null ? "On held-out pairs" : "In figures",
+    type: "figures",
+    figures: [
+      ...replies === null ? [] : replyFigures(replies),
+      {
+        name: "accuracy on held-out pairs",
+        value: percent(heldOut.accuracy.estimate),
+        note: bayes === null ? `n = ${heldOut.accuracy.n}` : `the best possible: ${percent(bayes)}`,
+      },
+      { name: "the shorter reply wins", value: percent(heldOut.shorterWins.estimate), note: "a rule to beat" },
+      {
+        name: "log-probs since the reference",
+        value: `${fixed(heldOut.drift.chosen, 2)}, ${fixed(heldOut.drift.rejected, 2)}`,
+        note: "nats, of chosen and rejected replies",
+      },
+    ],
+  };
+  return [
+    ...replies === null ? [] : [familySection(replies), winSection(replies)],
+    ofPairs,
+    ...replies === null ? [] : [sampleSection(replies, SAMPLES)],
+    ...dataSections(state),
+  ];
 }

@@ -84,6 +84,7 @@ function widthOf(text: string): number {
   return [...text].length;
 }
 
-function isFigure(cell: string): boolean {
+/** Whether a cell reads as a number. */
+export function isFigure(cell: string): boolean {
   return cell === UNKNOWN || /^[+-]?(\d|\.\d|NaN|Infinity)/.test(cell);
 }
