@@ -2,6 +2,7 @@
 import { assert } from "@std/assert";
 import oracles from "../fixtures/oracles/oracles.json" with { type: "json" };
 import rl from "../fixtures/oracles/rl.json" with { type: "json" };
+import toyLm from "../fixtures/oracles/toy_lm.json" with { type: "json" };
 import { type Backend, openKernels } from "../lib/kernels/provider.ts";
 import type { Dtype } from "../lib/tensor/tensor.ts";
 
@@ -16,7 +17,7 @@ export interface Oracle<Inputs, Expected> {
   readonly atol: number;
 }
 
-const cases: readonly { readonly id: string }[] = [...oracles.cases, ...rl.cases];
+const cases: readonly { readonly id: string }[] = [...oracles.cases, ...rl.cases, ...toyLm.cases];
 
 /** The case of that name. */
 export function oracle<Inputs, Expected>(id: string): Oracle<Inputs, Expected> {
