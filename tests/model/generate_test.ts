@@ -166,6 +166,32 @@ Deno.test("whole completions are drawn as often as their log-probability says", 
   assertLess(40, freedom);
 });
 
+Deno.test("completions of two tokens are drawn as often as the model says, under temperature, topK and topP", () => {
+  const model = decoder("tied", "f32");
+  const prompt = prompts[3] as Int32Array;
+  const after = (...ids: number[]): Float64Array => logitsOf(model, Int32Array.of(...prompt, ...ids)).at(-1)!;
+  const words = Array.from({ length: 23 }, (_, id) => id);
+  const [first, second] = [after(), words.map((id) => after(id))]; // the second token comes through the cache
+  const probabilities = (spec: Sampling): number[] => {
+    const rows = second.map((logits) => plainDistribution(logits, spec));
+    return plainDistribution(first, spec).flatMap((p, a) => words.map((b) => p * (rows[a]?.[b] as number)));
+  };
+  for (const [i, spec] of specs.entries()) {
+    const options = { ...base, ...spec, key: fold(key(2), i), samples: 3000, maxNewTokens: 2, eos: never };
+    const counts = Array<number>(23 ** 2).fill(0);
+    for (const { ids } of generate(model, [prompt], options)[0] as readonly Generated[]) {
+      counts[23 * (ids[0] as number) + (ids[1] as number)]!++;
+    }
+    const probs = probabilities(spec);
+    probs.forEach((p, text) => p === 0 && assertEquals(counts[text], 0, `text ${text} is cut off`));
+    const { chi2, freedom } = chiSquare(counts, probs);
+    assertLess(chi2, quantile(freedom), `${JSON.stringify(spec)}, ${freedom} degrees of freedom`);
+    assertLess(10, freedom);
+    const wrong = chiSquare(counts, probabilities({}).map((p) => Math.max(p, 1e-9))); // the control: as if unfiltered
+    if (spec.temperature !== 1) assertLess(quantile(wrong.freedom), wrong.chi2);
+  }
+});
+
 Deno.test("another key draws other tokens, and so does another sample", () => {
   const model = decoder("untied", "f32");
   const draw = (seed: number): readonly (readonly Generated[])[] =>
