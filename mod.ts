@@ -172,11 +172,23 @@ export { lsr, rankCentrality, type SpectralOptions } from "./lib/ranking/spectra
 export { elo, ELO_PER_NAT, type EloOptions, eloScale, winRates } from "./lib/ranking/elo.ts";
 export { fitWordStrengths, type TextPair, wordStrength, type WordStrengths } from "./lib/ranking/word_strengths.ts";
 
-// Evaluation: estimates with their intervals, and whether stated probabilities are worth what they say.
+// Evaluation: estimates with their intervals, whether stated probabilities are worth what they say, and whether a policy
+// exploits its reward.
 export { meanEstimate, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
 export type { Estimate, Share } from "./lib/evaluation/interval.ts";
 export { brierScore, logLoss, probabilityOf, reliability, temperatureScale } from "./lib/evaluation/calibration.ts";
 export type { Forecasts, Reliability, ReliabilityBin } from "./lib/evaluation/calibration.ts";
+export { type Completion, distinctN, distinctShare } from "./lib/evaluation/diversity.ts";
+export { type MonitorPoint } from "./lib/evaluation/monitor_point.ts";
+export { analyseRewardHacking } from "./lib/evaluation/reward_hacking.ts";
+export type {
+  Change,
+  DivergencePoint,
+  RewardHacking,
+  RewardHackingOptions,
+  Saturation,
+  WholeAndLater,
+} from "./lib/evaluation/reward_hacking.ts";
 
 // Flow: stages, pipelines, settings, and the one way to run them.
 export { attempt, once, scan } from "./lib/flow/stage.ts";
