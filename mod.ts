@@ -174,7 +174,7 @@ export { fitWordStrengths, type TextPair, wordStrength, type WordStrengths } fro
 
 // Evaluation: estimates with their intervals, whether stated probabilities are worth what they say, and whether a policy
 // exploits its reward.
-export { meanEstimate, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
+export { meanEstimate, shareInterval, shareOfCeiling, shareWon, winRate } from "./lib/evaluation/interval.ts";
 export type { Estimate, Share } from "./lib/evaluation/interval.ts";
 export { brierScore, logLoss, probabilityOf, reliability, temperatureScale } from "./lib/evaluation/calibration.ts";
 export type { Forecasts, Reliability, ReliabilityBin } from "./lib/evaluation/calibration.ts";
@@ -250,6 +250,7 @@ export type { Line, LineChart, LinePoint } from "./lib/report/report.ts";
 export { type Curve, type Point, type Spread } from "./lib/report/curves.ts";
 export { type Inside, type Markup, markup } from "./lib/report/markup.ts";
 export { reportHtml } from "./lib/report/html.ts";
+export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from "./lib/report/tensorboard.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";

@@ -16,7 +16,7 @@ import {
 } from "../mod.ts";
 
 /** What a run's result may depend on beside the pipeline's own settings, and threads, on which it does not. */
-const COMPUTED = {
+export const COMPUTED = {
   seed: count(0, { help: "all that is random follows from it" }),
   backend: oneOf(["wasm", "reference"], { help: "SIMD kernels, or the plain loops they are tested against" }),
   threads: count(Math.min(navigator.hardwareConcurrency, 8), {
@@ -101,10 +101,14 @@ export function words(args: readonly string[]): readonly string[] {
 export function goOnCommand(program: string, folder: string, values: Common): string {
   const flags = (["threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
     .filter((name) => values[name] !== { ...COMPUTED, ...KEPT }[name].default)
-    .map((name) => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)} ${values[name]}`);
+    .map((name) => `--${kebab(name)} ${values[name]}`);
   const toggles = (["json", "quiet"] as const).filter((name) => values[name]).map((name) => `--${name}`);
   return ["deno run -R -W", quoted(program), "--resume", quoted(folder), ...flags, ...toggles].join(" ");
 }
 
+/** `clipRange` as a flag's name: `clip-range`. */
+export const kebab = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
 /** A word as a shell takes it. */
-const quoted = (word: string): string => /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+export const quoted = (word: string): string =>
+  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;

@@ -66,10 +66,13 @@ export function replyFigures({ winRate, kl, tokens, rates }: ReplyEvaluation): r
     },
     { name: "reply length", value: `${fixed(tokens.after, 1)} tokens`, note: `before: ${fixed(tokens.before, 1)}` },
     ...Object.entries(rates).map(([name, { before, after }]) => (
-      { name, value: percent(after), note: `before: ${percent(before)}` }
+      { name: inWords(name), value: percent(after), note: `before: ${percent(before)}` }
     )),
   ];
 }
+
+/** `overRefusal` as words. */
+const inWords = (name: string): string => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 
 /** Replies side by side. */
 export function sampleSection({ replies }: Pick<ReplyEvaluation, "replies">, most: number): Section {

@@ -1,77 +1,82 @@
 /** The report of a run: what the events told, what the pipeline says of its end, and how to do it again. */
-import type { Report, Section, SettingFields, SettingValues } from "../mod.ts";
+import type { Report, Section, SettingFields, Settings, SettingValues } from "../mod.ts";
+import { type Common, COMPUTED, kebab, quoted } from "./flags.ts";
 
 /** The version of this package; a test holds it to `deno.json`. */
 export const VERSION = "0.1.0";
 
 /** What is known of a run beside its events. */
 export interface Ending<F extends SettingFields> {
-  /** The pipeline's name, that of its file. */
+  /** The pipeline's name. */
   readonly pipeline: string;
-  /** All settings it was started with, its own and the common ones. */
-  readonly fields: F;
-  readonly values: SettingValues<F>;
+  /** The program as `deno run` takes it; `pipelines/NAME.ts` if not given. */
+  readonly program?: string;
+  /** The pipeline's own settings. */
+  readonly settings: Settings<F>;
+  /** What they were, with the common ones. */
+  readonly values: SettingValues<F> & Common;
   /** How long it took. */
   readonly wallSeconds: number;
-  /** What came of it, if it came to its end. */
+  /** What came of it; absent if it did not come to its end. */
   readonly sections?: readonly Section[];
 }
 
-/** Settings that say where to write and what to show, not what to compute. */
-const SHOWING = ["out", "overwrite", "resume", "config", "json", "html", "quiet", "help", "explain"];
+/** A setting as it was, and whether that is how it comes. */
+interface Set {
+  readonly name: string;
+  readonly value: unknown;
+  readonly default: unknown;
+  readonly help: string;
+  readonly isChanged: boolean;
+  readonly isFile: boolean;
+}
 
 /** A report of events, completed. */
 export function runReport<F extends SettingFields>(told: Report, ending: Ending<F>): Report {
-  const { pipeline, sections = [] } = ending;
+  const { pipeline, program = `pipelines/${pipeline}.ts`, sections = [] } = ending;
+  const set = setOf(ending);
   return {
     ...told,
     title: `${pipeline}: report of a run`,
     lead: leadOf(ending),
-    sections: [...sections, command(ending), settingsTable(ending), versions()],
+    sections: [...sections, again(program, set), settingsTable(set), versions()],
   };
 }
 
-function leadOf<F extends SettingFields>({ pipeline, values, wallSeconds, sections }: Ending<F>): string {
-  const { seed, data } = values as { readonly seed?: unknown; readonly data?: unknown };
-  const on = data === null || data === undefined ? "the shipped fixture" : String(data);
-  const end = sections === undefined ? "stopped after" : "took";
-  return `logratio ${pipeline} on ${on}, seed ${seed}; it ${end} ${wallSeconds.toFixed(1)} seconds.`;
+/** All settings on which a result may depend, and the threads. */
+function setOf<F extends SettingFields>({ settings, values }: Ending<F>): readonly Set[] {
+  return Object.entries({ ...settings.fields, ...COMPUTED }).map(([name, setting]) => {
+    const value = (values as Readonly<Record<string, unknown>>)[name];
+    const { default: usual, help, takes } = setting;
+    return { name, value, default: usual, help, isChanged: value !== usual, isFile: takes === "<file>" };
+  });
 }
 
-/** The settings that are not as they come. */
-function changed<F extends SettingFields>({ fields, values }: Ending<F>): readonly string[] {
-  return Object.keys(fields).filter((name) => values[name] !== fields[name]?.default && !SHOWING.includes(name));
+function leadOf<F extends SettingFields>({ values, wallSeconds, sections }: Ending<F>): string {
+  const { seed, data = null } = values as { readonly seed: number; readonly data?: string | null };
+  const on = data === null ? "what is shipped" : data;
+  return `On ${on}, seed ${seed}. It ${sections === undefined ? "stopped after" : "took"} ${
+    wallSeconds.toFixed(1)
+  } seconds.`;
 }
 
 /** The command that repeats the run, `deno run -R pipelines/dpo.ts --data pairs.jsonl --beta 0.3`. */
-function command<F extends SettingFields>(ending: Ending<F>): Section {
-  const { pipeline, fields, values } = ending;
-  const names = changed(ending);
-  const flags = names.flatMap((name) => {
-    const flag = name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-    const value = values[name] as unknown;
-    if (typeof value === "boolean") return [`--${value ? "" : "no-"}${flag}`];
-    return value === null ? [] : [`--${flag} ${quoted(String(value))}`];
-  });
-  const reads = names.some((name) => fields[name]?.takes === "<file>" && values[name] !== null);
+function again(program: string, set: readonly Set[]): Section {
+  const changed = set.filter(({ name, isChanged }) => isChanged && name !== "threads");
+  const flags = changed.map(({ name, value }) =>
+    typeof value === "boolean" ? `--${value ? "" : "no-"}${kebab(name)}` : `--${kebab(name)} ${quoted(String(value))}`
+  );
+  const reads = changed.some(({ isFile }) => isFile);
   return {
     part: "run",
     title: "Again",
     note: "The same command gives the same numbers on the same machine, whatever the number of threads.",
     type: "code",
-    code: ["deno run", ...reads ? ["-R"] : [], `pipelines/${pipeline}.ts`, ...flags].join(" "),
+    code: ["deno run", ...reads ? ["-R"] : [], quoted(program), ...flags].join(" "),
   };
 }
 
-/** A word as a shell takes it. */
-function quoted(word: string): string {
-  return /^[\w./:@%+,-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
-}
-
-function settingsTable<F extends SettingFields>(ending: Ending<F>): Section {
-  const { fields, values } = ending;
-  const names = Object.keys(fields).filter((name) => !SHOWING.includes(name));
-  const marked = changed(ending);
+function settingsTable(set: readonly Set[]): Section {
   const show = (value: unknown): string => value === null ? "none" : value === "" ? "–" : String(value);
   return {
     part: "run",
@@ -79,11 +84,11 @@ function settingsTable<F extends SettingFields>(ending: Ending<F>): Section {
     folded: true,
     type: "table",
     header: ["setting", "value", "default", "meaning"],
-    rows: names.map((name) => [
+    rows: set.map(({ name, value, default: usual, help, isChanged }) => [
       name,
-      show(values[name]),
-      marked.includes(name) ? show(fields[name]?.default) : "the same",
-      fields[name]?.help ?? "",
+      show(value),
+      isChanged ? show(usual) : "the same",
+      help,
     ]),
   };
 }

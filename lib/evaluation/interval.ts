@@ -22,10 +22,23 @@ export interface Share extends Estimate {
 const Z95 = 1.959963984540054;
 
 /**
- * A share with Wilson's interval: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. Of nothing it is NaN.
+ * Wilson's interval of a share p of n cases: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. Of nothing NaN.
+ *
+ * @param p the share, in [0, 1]
+ * @param n cases it is of
+ * @see Wilson 1927, "Probable inference, the law of succession, and statistical inference"
+ */
+export function shareInterval(p: number, n: number): { readonly low: number; readonly high: number } {
+  const centre = p + Z95 ** 2 / (2 * n);
+  const half = Z95 * Math.sqrt(p * (1 - p) / n + Z95 ** 2 / (4 * n ** 2));
+  const scale = 1 + Z95 ** 2 / n;
+  return { low: (centre - half) / scale, high: (centre + half) / scale };
+}
+
+/**
+ * A share of comparisons won, with Wilson's interval. Of nothing it is NaN.
  *
  * @param margins of each comparison: > 0 won, < 0 lost, 0 tied
- * @see Wilson 1927, "Probable inference, the law of succession, and statistical inference"
  * @example
  * ```ts
  * import { shareWon } from "@logratio/logratio";
@@ -36,10 +49,7 @@ export function shareWon(margins: readonly number[]): Share {
   const n = margins.length;
   const ties = margins.filter((m) => m === 0).length;
   const p = (margins.filter((m) => m > 0).length + ties / 2) / n;
-  const centre = p + Z95 ** 2 / (2 * n);
-  const half = Z95 * Math.sqrt(p * (1 - p) / n + Z95 ** 2 / (4 * n ** 2));
-  const scale = 1 + Z95 ** 2 / n;
-  return { estimate: p, low: (centre - half) / scale, high: (centre + half) / scale, n, ties };
+  return { estimate: p, ...shareInterval(p, n), n, ties };
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Charts as inline SVG: no script, colours from the page, a title and a description for those who do not see it. */
+import { shareInterval } from "../evaluation/interval.ts";
 import { type Axis, linearAxis, logAxis, widened } from "./axis.ts";
 import { type Inside, type Markup, markup } from "./markup.ts";
 import type { Line, LineChart, LinePoint, ReliabilityChart } from "./report.ts";
@@ -54,22 +55,28 @@ function yAxis(lines: readonly Line[], smooth: readonly (readonly number[])[]): 
   const all = [at(0.02), at(0.98), ...smooth.flat()];
   const [low, high] = [all.reduce((a, b) => Math.min(a, b)), all.reduce((a, b) => Math.max(a, b))];
   const ends = [PLOT.bottom, PLOT.top] as const;
-  const isWide = low > 0 && high / low > 200;
+  const isWide = low > 0 && at(0.9) / at(0.1) > 100;
   return isWide ? logAxis([low / 1.2, high * 1.2], ends) : linearAxis(widened([low, high]), ends);
 }
 
-/** A moving mean with triangular weights over a twentieth of the values on either side. */
+/**
+ * Values without their noise: around each a straight line is fitted to a twentieth of the values on either side, the near
+ * ones with more weight. What is straight stays as it is, at the ends too.
+ */
 export function smoothed(values: readonly number[]): readonly number[] {
   const reach = Math.floor(values.length / 20);
-  return values.map((_, i) => {
-    const near = Math.min(reach, i, values.length - 1 - i); // even on both sides, or the ends would be drawn inwards
-    let [sum, weights] = [0, 0];
-    for (let k = -near; k <= near; k++) {
-      const weight = near + 1 - Math.abs(k);
-      sum += weight * (values[i + k] as number);
-      weights += weight;
+  return values.map((value, i) => {
+    let [w, wx, wy, wxx, wxy] = [0, 0, 0, 0, 0];
+    for (let x = Math.max(-reach, -i); x <= Math.min(reach, values.length - 1 - i); x++) {
+      const weight = reach + 1 - Math.abs(x), y = values[i + x] as number;
+      w += weight;
+      wx += weight * x;
+      wy += weight * y;
+      wxx += weight * x * x;
+      wxy += weight * x * y;
     }
-    return sum / weights;
+    const slope = w * wxx - wx * wx;
+    return slope > 0 ? (wy * wxx - wx * wxy) / slope : value; // the fitted line at x = 0
   });
 }
 
@@ -91,15 +98,18 @@ function yGrid({ at, ticks }: Axis): readonly Markup[] {
     const y = at(tick);
     return markup`<path class="grid" d="M${left} ${px(y)}H${right}"/><text x="${left - 6}" y="${
       px(y + 3.5)
-    }" class="end">${brief(tick)}</text>`;
+    }" class="end">${tickText(tick)}</text>`;
   });
 }
+
+/** A round number: `4e-4` rather than `4.0e-4`. */
+const tickText = (tick: number): string => brief(tick).replace(".0e", "e");
 
 function xLabels({ at, ticks }: Axis, unit: string): readonly Markup[] {
   const { left, right, bottom } = PLOT;
   return [
     markup`<path class="axis" d="M${left} ${bottom}H${right}"/>`,
-    ...ticks.map((tick) => markup`<text x="${px(at(tick))}" y="${bottom + 14}" class="mid">${brief(tick)}</text>`),
+    ...ticks.map((tick) => markup`<text x="${px(at(tick))}" y="${bottom + 14}" class="mid">${tickText(tick)}</text>`),
     markup`<text x="${right}" y="${HEIGHT - 1}" class="end">${unit}</text>`,
   ];
 }
@@ -122,12 +132,11 @@ export function reliabilityChart({ bins }: ReliabilityChart, title: string): Mar
   const y = linearAxis([low, 1], [PLOT.bottom, PLOT.top]);
   const most = filled.reduce((a, { n }) => Math.max(a, n), 1);
   const dots = filled.map(({ n, confidence, accuracy }) => {
-    const [half, p] = [1.96 * Math.sqrt(accuracy * (1 - accuracy) / n), px(x.at(confidence))];
-    const ends = [Math.max(low, accuracy - half), Math.min(1, accuracy + half)].map((e) => px(y.at(e)));
+    const [p, ends] = [px(x.at(confidence)), shareInterval(accuracy, n)];
     return markup`<g class="s0"><title>${n} said ${percent(confidence)}, right ${percent(accuracy)}</title>
-<path class="interval" d="M${p} ${ends[0] ?? ""}V${ends[1] ?? ""}"/><circle cx="${p}" cy="${px(y.at(accuracy))}" r="${
-      px(2.5 + 4 * Math.sqrt(n / most))
-    }"/></g>`;
+<path class="interval" d="M${p} ${px(y.at(Math.max(low, ends.low)))}V${px(y.at(ends.high))}"/><circle cx="${p}" cy="${
+      px(y.at(accuracy))
+    }" r="${px(2.5 + 4 * Math.sqrt(n / most))}"/></g>`;
   });
   const words = filled.map(({ n, confidence, accuracy }) =>
     `${n} said ${percent(confidence)}: ${percent(accuracy)} right`

@@ -1,6 +1,7 @@
 /** Curves: the figures of all loops, as many points as a picture can show however long the run is. */
 import type { Event, Metrics, Path } from "../flow/event.ts";
-import type { LineChart, LinePoint, Section } from "./report.ts";
+import type { Line, LineChart, LinePoint, Section } from "./report.ts";
+import { brief } from "./table.ts";
 
 /** The figures of a loop. Within a repeat, all its visits are one loop. */
 export interface Curve {
@@ -114,23 +115,35 @@ function lineOf({ points }: Curve, name: string): readonly LinePoint[] {
   });
 }
 
-/** A chart for each figure; what is told of chosen and rejected stands in one. */
+/** A chart for each figure; what is told of chosen and rejected stands in one. What never changes is said in words. */
 export function curveSections(curves: readonly Curve[]): readonly Section[] {
-  return curves.flatMap((curve) => {
+  const telling = curves.filter(({ points }) => points.length > 0);
+  return telling.flatMap((curve) => {
+    const stage = telling.length === 1 ? "" : `${curve.stage.split("/").at(-1)}: `;
     const names = [...new Set(curve.points.flatMap(({ figures }) => Object.keys(figures)))].toSorted(byWorth);
-    const titles = [...new Set(names.map(titleOf))];
-    return titles.map((title): Section & LineChart => ({
-      part: "course",
-      title,
-      note: [curve.stage, ...MEANING[title] === undefined ? [] : [MEANING[title]]].join(": "),
-      type: "lines",
-      unit: curve.unit,
-      lines: names.filter((name) => titleOf(name) === title).map((name) => ({
-        name: name === title ? name : name.slice(title.length + 1),
-        points: lineOf(curve, name),
+    const lines = names.map((name) => ({ name, points: lineOf(curve, name) }));
+    const moving = lines.filter((line) => !isConstant(line));
+    const titles = [...new Set(moving.map(({ name }) => titleOf(name)))];
+    return [
+      ...titles.map((title): Section & LineChart => ({
+        ...{ part: "course", type: "lines", title: stage + title, unit: curve.unit },
+        ...MEANING[title] !== undefined && { note: MEANING[title] },
+        lines: moving.filter(({ name }) => titleOf(name) === title).map(({ name, points }) => (
+          { name: name === title ? name : name.slice(title.length + 1), points }
+        )),
       })),
-    }));
+      ...constants(stage, lines.filter(isConstant)),
+    ];
   });
+}
+
+const isConstant = ({ points }: Line): boolean => points.every(({ low, high }) => low === high && low === points[0]?.y);
+
+/** Lines that no picture would make clearer, in words. */
+function constants(stage: string, lines: readonly Line[]): readonly Section[] {
+  if (lines.length === 0) return [];
+  const said = lines.map(({ name, points }) => `${name} ${brief(points[0]?.y ?? NaN)}`);
+  return [{ part: "course", type: "text", title: `${stage}the same at every step`, lines: [said.join(", ")] }];
 }
 
 /** `logps/chosen` and `logps/rejected` are drawn under `logps`, all else under its own name. */
@@ -139,6 +152,8 @@ const titleOf = (name: string): string => name.replace(/\/(chosen|rejected)$/, "
 /** Figures worth seeing first, as the field calls them, and what they mean. */
 const MEANING: Readonly<Record<string, string>> = {
   loss: "what training makes small",
+  eval_loss: "the same on rows that it does not train on",
+  accuracy: "share of the batch's pairs whose chosen completion has the higher reward",
   "rewards/accuracies": "share of the batch's pairs whose chosen completion has the higher reward",
   "rewards/margins": "reward of the chosen completion less that of the rejected one",
   "rewards": "of chosen and rejected completions",
@@ -146,7 +161,8 @@ const MEANING: Readonly<Record<string, string>> = {
   "objective/kl": "distance from the reference policy, nats a completion",
   "logps": "log-probability of chosen and rejected completions, nats",
   "grad_norm": "norm of the gradient before clipping",
-  "lr": "learning rate",
+  "learning_rate": "size of the optimizer's steps",
+  "rewards/ties": "share of pairs with equal rewards, as all are before the first step",
 };
 
 function byWorth(a: string, b: string): number {

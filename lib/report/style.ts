@@ -12,12 +12,12 @@ body { font: 16px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
   max-width: 72rem; margin: 0 auto; padding: 2rem 1rem 4rem; overflow-wrap: anywhere }
 h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 } h2 { font-size: 1.35rem; margin: 3rem 0 .8rem; padding-top: 1rem; border-top: 1px solid var(--line) }
 h3, summary { font-size: 1rem; font-weight: 600; margin: 0 } summary { cursor: pointer }
-p { margin: .2rem 0 .8rem; max-width: 46rem } .lead { font-size: 1.1rem; color: var(--soft) } .note { color: var(--soft); font-size: .875rem; margin-bottom: .5rem }
+p { margin: .2rem 0 .8rem; max-width: 46rem } .lead { font-size: 1.1rem; color: var(--soft) } .note { color: var(--soft); font-size: .875rem; margin: 0 }
 nav { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem } a { color: var(--s0) }
 .warnings { background: var(--warn); border-left: 4px solid var(--edge); padding: .6rem 1rem; margin: 1.2rem 0 } .warnings ul { margin: .2rem 0; padding-left: 1.2rem }
 .part { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 20.5rem), 1fr)); gap: 2rem 1.5rem } .wide { grid-column: 1 / -1 }
-.part > * { min-width: 0 }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(10.5rem, 1fr)); gap: .8rem; margin: 0 }
+.part > div { min-width: 0; display: flex; flex-direction: column; gap: .3rem } .part > div > svg { margin-top: auto } .part > details { min-width: 0 }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(10rem, 22%), 1fr)); gap: .8rem; margin: 0 }
 .figures div { background: var(--box); border-radius: .5rem; padding: .7rem .9rem } .figures dt { color: var(--soft); font-size: .875rem }
 .figures dd { margin: 0 } .figures .value { font-size: 1.5rem; font-weight: 600; line-height: 1.3; font-variant-numeric: tabular-nums } .figures .note { margin: 0 }
 svg { display: block; width: 100%; height: auto; overflow: visible } svg svg { overflow: hidden }
@@ -31,7 +31,7 @@ text { font: 11px system-ui, sans-serif; fill: var(--soft) } .end { text-anchor:
 .legend svg { display: inline-block; width: 22px; height: 10px; margin-right: .35rem } .key { stroke: var(--c); stroke-width: 2.5; fill: none }
 .before { --c: var(--pale) } .after { --c: var(--s0) }
 .intervals > div { display: grid; grid-template-columns: minmax(6rem, 12rem) 1fr 10.5rem; gap: 0 1rem; align-items: center; max-width: 60rem }
-.intervals svg { height: 30px } .intervals g line { stroke: var(--c); stroke-width: 3; stroke-linecap: round } .intervals .mark { stroke: var(--ink); stroke-dasharray: 3 3 }
+.intervals svg { height: 30px } .intervals g line { stroke: var(--c); stroke-width: 3; stroke-linecap: round } .mark { stroke: var(--ink); stroke-dasharray: 3 3 } .key.mark { stroke-width: 1.5 }
 .numbers { font-variant-numeric: tabular-nums; white-space: nowrap } .numbers i { color: var(--soft); font-style: normal; padding: 0 .4rem } .numbers .before { color: var(--soft) } .numbers .after { font-weight: 600 }
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); gap: 1rem; margin: 0; padding: 0; list-style: none }
 .samples li { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; min-width: 0 } .samples p { margin: 0 0 .6rem; white-space: pre-wrap }
