@@ -68,8 +68,9 @@ export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 // Models: one decoder described by data, log-probabilities of completions, generation.
 export { decoderTree, headOf, hiddenStates, initDecoder } from "./lib/model/decoder.ts";
 export type { DecoderConfig, DecoderParams, LayerParams } from "./lib/model/decoder.ts";
-export { logps, tokenLogps } from "./lib/model/logps.ts";
-export { initReward, lastTokens, type RewardParams, rewards } from "./lib/model/heads.ts";
+export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
+export { initReward, lastTokens, rewards, values, valuesAt } from "./lib/model/heads.ts";
+export type { RewardParams, ValueHead, ValueParams } from "./lib/model/heads.ts";
 export { generate, type Generated, type GenerateOptions, type LanguageModel } from "./lib/model/generate.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
@@ -93,7 +94,7 @@ export { weightedSum } from "./lib/losses/weighted_sum.ts";
 
 // Reinforcement learning: estimators without gradients, on plain numbers.
 export { bootstrapOf, type End, type MissingEos, scoreOf } from "./lib/rl/end.ts";
-export { type ScoredTokens, type TokenRewardOptions, tokenRewards } from "./lib/rl/token_rewards.ts";
+export { type ScoredTokens, type TokenRewardOptions, tokenRewardsOf } from "./lib/rl/token_rewards.ts";
 export { type Advantages, gae, type Steps } from "./lib/rl/gae.ts";
 export { whiten, type WhitenOptions } from "./lib/rl/whiten.ts";
 export { checkKlPlacement, exactKl, klEstimates, type KlEstimator, type KlPlacement } from "./lib/rl/kl.ts";
@@ -218,6 +219,16 @@ export { normaliseReward, type NormaliseRewardOptions, withUnit } from "./lib/st
 export { logOddsOf, type RewardModel, rewardsOf } from "./lib/stages/reward_state.ts";
 export type { RewardState, ValidationState } from "./lib/stages/reward_state.ts";
 export { learnedReward, type ScoreOptions, scoreSamples } from "./lib/stages/reward_function.ts";
+export { collectPrompts, rollout } from "./lib/stages/rollout.ts";
+export type { PromptRow, PromptState, Rollout, RolloutOptions, RolloutState } from "./lib/stages/rollout.ts";
+export { type RewardSource, score, type ScoreState } from "./lib/stages/score.ts";
+export { tokenRewards } from "./lib/stages/token_rewards.ts";
+export type { TokenRewardStageOptions, TokenRewardState, Truncation } from "./lib/stages/token_rewards.ts";
+export { type AdvantageOptions, advantages, type AdvantageState } from "./lib/stages/advantages.ts";
+export { type CriticKind, type CriticState, initCritic, type InitCriticOptions } from "./lib/stages/init_critic.ts";
+export { type OptimizerOptions, ppoUpdate, type PpoUpdateOptions } from "./lib/stages/ppo_update.ts";
+export type { PpoObjectiveOptions, Taught } from "./lib/stages/ppo_objective.ts";
+export { monitor, type MonitorOptions, type MonitorPoint, type MonitorState } from "./lib/stages/monitor.ts";
 export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
 export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";

@@ -20,6 +20,7 @@ import {
   type PairState,
   pipeline,
   type PolicyState,
+  type Prompt,
   readPairs,
   readText,
   type RefState,
@@ -33,6 +34,7 @@ import {
 } from "../mod.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
+import { gold } from "../fixtures/world/gold.ts";
 import {
   worldBayes,
   worldPairs,
@@ -139,6 +141,11 @@ export function judgeReplies(
   s: Pick<Setup, "data" | "world" | "prompts">,
 ): Stage<PolicyState & RefState, { readonly replies: ReplyEvaluation | null }> {
   return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }));
+}
+
+/** How good a completion truly is; undefined where no truth is known. */
+export function truthOf({ data }: Pick<Setup, "data">): ((prompt: Prompt, completion: string) => number) | undefined {
+  return data === null ? (prompt, completion) => gold(prompt as string, completion) : undefined;
 }
 
 /** The annotator's probability that the chosen reply is the better one; undefined where the annotator is not known. */

@@ -125,7 +125,7 @@ async function* loop({ path, key }: Visit, scan: Scan, standing: Standing, frame
     const { step, carry } = begun;
     const result = scope(() => scan.step(carry as never, { ...context(step), step, steps, state }));
     yield* tell(notes, path);
-    const fault = divergence(result, path, step + 1);
+    const fault = faultOf(result, path, step + 1);
     if (fault !== undefined) return left(fault);
     const held = tensorsIn(result.carry, others);
     freeReplaced(made, held);
@@ -147,8 +147,9 @@ function* tell(notes: Note[], path: Path): Generator<Event, void> {
   for (const note of notes.splice(0)) yield { ...note, path };
 }
 
-/** Why a step must be the last, if a loss or gradient is not finite. */
-function divergence({ metrics, carry, rows }: StepResult<unknown>, path: Path, step: number): Stopped | undefined {
+/** Why a step must be the last: it says so itself, or a loss or gradient is not finite. */
+function faultOf({ metrics, carry, rows, fault }: StepResult<unknown>, path: Path, step: number): Stopped | undefined {
+  if (fault !== undefined) return { kind: "run", sentences: fault, path, step, ...rows && { rows } };
   const name = ["loss", "grad_norm"].find((n) => metrics[n] !== undefined && !Number.isFinite(metrics[n]));
   if (name === undefined) return undefined;
   const tensor = firstNonFinite(carry);

@@ -36,6 +36,8 @@ export interface StepResult<Carry> {
   readonly metrics: Metrics;
   /** Ids of the data rows used. */
   readonly rows?: readonly string[];
+  /** Why the run must not go on from here, in sentences: it ends as failed, and the last checkpoint stays good. */
+  readonly fault?: readonly string[] | undefined;
 }
 
 /** What a stage does, without the types of its state, which `Stage` has. */

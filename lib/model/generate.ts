@@ -31,6 +31,8 @@ export interface GenerateOptions extends Sampling {
   readonly maxNewTokens: number;
   /** The token that ends a completion. */
   readonly eos: number;
+  /** Token sequences, of at least one token each, that end a completion too; they stay part of it. Default: none. */
+  readonly stop?: readonly Int32Array[];
 }
 
 /** A generated completion. */
@@ -39,8 +41,8 @@ export interface Generated {
   readonly ids: Int32Array;
   /** Log of the probability with which each token was drawn, in nats. */
   readonly sampledLogps: Float64Array;
-  /** Why it ended: its end token, or the limit of new tokens or of the context. */
-  readonly end: "eos" | "length";
+  /** Why it ended: its end token, a stop sequence, or the limit of new tokens or of the context. */
+  readonly end: "eos" | "stop" | "length";
 }
 
 /** Keys and values of every layer, `[rows, kvHeads·headDim]` each: all prompts, then a stretch for each sample. */
@@ -118,6 +120,14 @@ function decode(samples: readonly Sample[]): Pass {
   };
 }
 
+/** Why a completion ends where it stands; undefined if it goes on. */
+function endOf({ ids, limit }: Sample, { eos, stop = [] }: GenerateOptions): Generated["end"] | undefined {
+  if (ids.at(-1) === eos) return "eos";
+  const endsWith = (tokens: Int32Array): boolean => tokens.every((id, i) => ids.at(i - tokens.length) === id);
+  if (stop.some((tokens) => tokens.length <= ids.length && endsWith(tokens))) return "stop";
+  return ids.length === limit ? "length" : undefined;
+}
+
 function checkCounts(counts: Readonly<Record<string, number>>): void {
   for (const [name, n] of Object.entries(counts)) {
     if (!(Number.isInteger(n) && n >= 1)) {
@@ -128,8 +138,11 @@ function checkCounts(counts: Readonly<Record<string, number>>): void {
 
 /** Lays out the samples of all prompts in the cache. */
 function startSamples(prompts: readonly Int32Array[], config: DecoderConfig, options: GenerateOptions): Sample[] {
-  const { key, samples = 1, maxNewTokens } = options;
+  const { key, samples = 1, maxNewTokens, stop = [] } = options;
   checkCounts({ samples, maxNewTokens });
+  if (stop.some((tokens) => tokens.length === 0)) {
+    throw new RangeError("Cannot generate as a stop sequence must have at least one token: one is empty");
+  }
   let start = 0;
   let cacheStart = prompts.reduce((n, p) => n + p.length, 0);
   return prompts.flatMap((ids) => {
@@ -182,8 +195,8 @@ export function generate(
   const { kvHeads, headDim } = config.attention;
   const { dtype } = params.embedding;
   const all = startSamples(prompts, config, options);
-  const ended = (s: Sample): boolean => s.ids.at(-1) === options.eos || s.ids.length === s.limit;
-  const { samples = 1, eos } = options;
+  const { samples = 1 } = options;
+  const ended = (s: Sample): boolean => endOf(s, options) !== undefined;
   return scope(() => {
     const engine = { ...model, rotary: rotaryOf(config, dtype) };
     const cacheRows = prompts.reduce((n, p) => n + p.length, 0) + all.reduce((n, s) => n + s.limit, 0);
@@ -208,7 +221,7 @@ export function generate(
     const results = all.map((s): Generated => ({
       ids: Int32Array.from(s.ids),
       sampledLogps: Float64Array.from(s.logps),
-      end: s.ids.at(-1) === eos ? "eos" : "length",
+      end: endOf(s, options) as Generated["end"],
     }));
     return prompts.map((_, p) => results.slice(p * samples, (p + 1) * samples));
   });

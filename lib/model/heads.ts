@@ -1,10 +1,11 @@
-/** Heads beside the language model's: a number for a whole completion. */
+/** Heads beside the language model's: a number for a whole completion, a number before every token. */
 import { gatherRows, linear } from "../grad/layers.ts";
-import { reshape } from "../grad/ops.ts";
+import { add, reshape } from "../grad/ops.ts";
 import { fold, type Key, normal } from "../tensor/random.ts";
 import { type Batch, stretches } from "../tensor/ragged.ts";
-import { type Tensor, tensor } from "../tensor/tensor.ts";
+import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import { type DecoderConfig, type DecoderParams, hiddenStates } from "./decoder.ts";
+import { predictors } from "./logps.ts";
 
 /** Parameters of a reward model: a decoder without its language-model head, and a head of one number. */
 export interface RewardParams {
@@ -48,4 +49,50 @@ export function lastTokens(batch: Batch): Int32Array {
 export function rewards({ trunk, score }: RewardParams, config: DecoderConfig, batch: Batch): Tensor {
   const last = lastTokens(batch);
   return reshape(linear(gatherRows(hiddenStates(trunk, config, batch), last), score), [last.length]);
+}
+
+/** A critic's head: V = weight · h + bias. */
+export interface ValueHead {
+  /** From a hidden state to its value, `[1, d]`. */
+  readonly weight: Tensor;
+  /** `[1]`. */
+  readonly bias: Tensor;
+}
+
+/** A critic: a decoder of its own with a value head, or a head alone, on the trunk of the policy. */
+export interface ValueParams {
+  /** The decoder, without its language-model head; absent if the policy's is read. */
+  readonly trunk?: DecoderParams;
+  /** What reads it. */
+  readonly head: ValueHead;
+}
+
+/** A value head that says 0 to everything. */
+export function zeroValueHead({ norm }: DecoderParams): ValueHead {
+  return { weight: zeros(norm.dtype, [1, norm.shape[0] as number]), bias: zeros(norm.dtype, [1]) };
+}
+
+/**
+ * Values before tokens, from the hidden states that predict them.
+ *
+ * @param states `[N, d]`, as `predictorStates` has them
+ * @returns `[N]`, in the unit of the rewards
+ */
+export function valuesAt(states: Tensor, { weight, bias }: ValueHead): Tensor {
+  return add(reshape(linear(states, weight), [states.shape[0] as number]), bias);
+}
+
+/**
+ * What a critic expects of completions: V before every token `[C]`, and after the last one of each `[B]`.
+ *
+ * @param policy its trunk is read by a critic that has none
+ */
+export function values(
+  { trunk, head }: ValueParams,
+  policy: DecoderParams,
+  { config, batch }: { readonly config: DecoderConfig; readonly batch: Batch },
+): { readonly before: Tensor; readonly after: Tensor } {
+  const hidden = hiddenStates(trunk ?? policy, config, batch);
+  const at = (rows: Int32Array): Tensor => valuesAt(gatherRows(hidden, rows), head);
+  return { before: at(predictors(batch)), after: at(lastTokens(batch)) };
 }

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { type DecoderConfig, type DecoderParams, headOf, hiddenStates } from "./decoder.ts";
 
 /** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
-function predictors(batch: Batch): Int32Array {
+export function predictors(batch: Batch): Int32Array {
   const rows = stretches(batch).flatMap(({ start, end, promptEnd }) =>
     Array.from({ length: end - start }, (_, i) => i === 0 ? promptEnd - 1 : start + i - 1)
   );
@@ -24,8 +24,17 @@ function predictors(batch: Batch): Int32Array {
  * @returns `[C]`: completion b holds the entries batch.offsets[b] … batch.offsets[b+1]−1
  */
 export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  const hidden = gatherRows(hiddenStates(params, config, batch), predictors(batch));
-  return chosenLogProbs(hidden, headOf(params), completionTokens(batch).map((t) => batch.ids[t] as number));
+  return tokenLogpsAt(predictorStates(params, config, batch), params, batch);
+}
+
+/** The hidden state before every completion token, from which it is predicted, `[C, d]`: what heads read. */
+export function predictorStates(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
+  return gatherRows(hiddenStates(params, config, batch), predictors(batch));
+}
+
+/** `tokenLogps` of states that are there already. */
+export function tokenLogpsAt(states: Tensor, params: DecoderParams, batch: Batch): Tensor {
+  return chosenLogProbs(states, headOf(params), completionTokens(batch).map((t) => batch.ids[t] as number));
 }
 
 /**

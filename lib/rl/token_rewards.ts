@@ -16,7 +16,7 @@ export interface ScoredTokens {
   readonly actions?: ArrayLike<number>;
 }
 
-/** Options of `tokenRewards`. */
+/** Options of `tokenRewardsOf`. */
 export interface TokenRewardOptions {
   /** Price of a nat of KL(π‖π_ref), ≥ 0; 0 where the pull is a term of the loss. */
   readonly klCoef: number;
@@ -41,12 +41,12 @@ export interface TokenRewardOptions {
  * @see Ouyang et al. 2022, "Training language models to follow instructions", eq. 2
  * @example
  * ```ts
- * import { tokenRewards } from "@logratio/logratio";
+ * import { tokenRewardsOf } from "@logratio/logratio";
  * const tokens = { tokenLogps: [-1, -0.5], refLogps: [-1.2, -0.4], ends: [{ type: "terminated", score: 2 }] } as const;
- * const { rewards } = tokenRewards(tokens, Int32Array.of(0, 2), { klCoef: 0.05 }); // −0.01, 2.005
+ * const { rewards } = tokenRewardsOf(tokens, Int32Array.of(0, 2), { klCoef: 0.05 }); // −0.01, 2.005
  * ```
  */
-export function tokenRewards(
+export function tokenRewardsOf(
   tokens: ScoredTokens,
   offsets: Int32Array,
   options: TokenRewardOptions,
@@ -90,7 +90,7 @@ function completionsOf(
   { klCoef, scoreClamp = Infinity }: TokenRewardOptions,
 ): ReturnType<typeof actionsOf> {
   const refuse = (rule: string, value: number): never => {
-    throw new RangeError(`Cannot compute tokenRewards as ${rule}: current value is ${value}`);
+    throw new RangeError(`Cannot compute tokenRewardsOf as ${rule}: current value is ${value}`);
   };
   if (!(klCoef >= 0 && klCoef < Infinity)) refuse("klCoef must be ≥ 0 and finite", klCoef);
   if (!(scoreClamp > 0)) refuse("scoreClamp must be > 0", scoreClamp);

@@ -9,7 +9,7 @@ import { ppoLoss } from "../../lib/losses/ppo.ts";
 import { adamw } from "../../lib/optim/adamw.ts";
 import { bestOfN, bestOfNKlBound } from "../../lib/rl/best_of_n.ts";
 import { type Advantages, gae } from "../../lib/rl/gae.ts";
-import { tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear, oracle } from "../oracles.ts";
 import { descended, type Table, tokenLogps } from "./tabular_lm.ts";
@@ -38,7 +38,7 @@ function estimated(
   options: { readonly values: ArrayLike<number>; readonly lambda: number },
 ): Advantages {
   const { values, lambda } = options;
-  const paid = tokenRewards({ tokenLogps, refLogps: refTokenLogps, ends }, offsets, { klCoef: beta });
+  const paid = tokenRewardsOf({ tokenLogps, refLogps: refTokenLogps, ends }, offsets, { klCoef: beta });
   return gae({ rewards: paid.rewards, values, ends }, offsets, { gamma: 1, lambda });
 }
 

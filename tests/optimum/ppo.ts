@@ -10,7 +10,7 @@ import { linearSchedule, type Phases, type Schedule } from "../../lib/optim/sche
 import { chain } from "../../lib/optim/transform.ts";
 import type { End } from "../../lib/rl/end.ts";
 import { gae } from "../../lib/rl/gae.ts";
-import { type ScoredTokens, tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { type ScoredTokens, tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { whiten } from "../../lib/rl/whiten.ts";
 import { fold, type Key, uniform } from "../../lib/tensor/random.ts";
 import { scope } from "../../lib/tensor/scope.ts";
@@ -57,7 +57,7 @@ export interface Variant {
 
 /** The defaults: k1 in the reward, whitened advantages, the clipped loss over tokens, a rate that falls to zero. */
 export const plain: Variant = {
-  rewards: (tokens, offsets) => tokenRewards(tokens, offsets, { klCoef: beta }).rewards,
+  rewards: (tokens, offsets) => tokenRewardsOf(tokens, offsets, { klCoef: beta }).rewards,
   scaled: (advantages) => whiten(advantages),
   loss: (tokens, offsets) =>
     ppoLoss(tokens, offsets, { type: "clip", clipRange: SETTINGS.clipRange, reduction: "token" }),

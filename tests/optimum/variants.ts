@@ -4,7 +4,7 @@ import { ppoLoss } from "../../lib/losses/ppo.ts";
 import { weightedSum } from "../../lib/losses/weighted_sum.ts";
 import { constantSchedule } from "../../lib/optim/schedule.ts";
 import { klEstimates } from "../../lib/rl/kl.ts";
-import { tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { maskedClipLoss } from "../losses/masked_clip.ts";
 import { plain, SETTINGS, type Variant } from "./ppo.ts";
 import { beta } from "./toy.ts";
@@ -15,7 +15,7 @@ const unwhitened: Variant = { ...plain, scaled: (advantages) => advantages };
 /** Right as well: ½ (Σ_t log ratio)² of whole completions as a term of the loss, nothing in the reward. */
 const k2InLoss: Variant = {
   ...unwhitened,
-  rewards: (tokens, offsets) => tokenRewards(tokens, offsets, { klCoef: 0 }).rewards,
+  rewards: (tokens, offsets) => tokenRewardsOf(tokens, offsets, { klCoef: 0 }).rewards,
   loss: (tokens, offsets) =>
     weightedSum([
       [1, ppoLoss(tokens, offsets, { type: "clip", clipRange: SETTINGS.clipRange, reduction: "sequenceSum" })],
@@ -27,7 +27,7 @@ const k2InLoss: Variant = {
 const k3InReward: Variant = {
   ...plain,
   rewards: (tokens, offsets) =>
-    tokenRewards(tokens, offsets, {
+    tokenRewardsOf(tokens, offsets, {
       klCoef: beta,
       kl: { place: "reward", estimator: "k3", biased: true },
     }).rewards,
@@ -38,7 +38,7 @@ const courseKl: Variant = {
   ...plain,
   rewards: (tokens, offsets) => {
     const k1 = klEstimates(tokens.tokenLogps, tokens.refLogps, "k1");
-    const { rewards } = tokenRewards(tokens, offsets, { klCoef: 0 });
+    const { rewards } = tokenRewardsOf(tokens, offsets, { klCoef: 0 });
     return rewards.map((r, t) => r - beta * Math.exp(tokens.tokenLogps[t] as number) * (k1[t] as number));
   },
 };

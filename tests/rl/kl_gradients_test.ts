@@ -10,7 +10,7 @@ import { klLoss, type KlLossOptions } from "../../lib/losses/kl.ts";
 import { ppoLoss } from "../../lib/losses/ppo.ts";
 import { gae } from "../../lib/rl/gae.ts";
 import type { KlPlacement } from "../../lib/rl/kl.ts";
-import { tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear } from "../oracles.ts";
@@ -61,7 +61,7 @@ const inReward = (kl: Extract<KlPlacement, { place: "reward" }>): readonly numbe
   averaged((own, y) => {
     const [old, other] = [ofSequence(logps, y), ofSequence(refLogps, y)];
     const ends = [{ type: "terminated", score: 0 }] as const;
-    const { rewards } = tokenRewards({ tokenLogps: old.data, refLogps: other.data, ends }, two, { klCoef: 1, kl });
+    const { rewards } = tokenRewardsOf({ tokenLogps: old.data, refLogps: other.data, ends }, two, { klCoef: 1, kl });
     const { advantages } = gae({ rewards, values: [0, 0], ends }, two, { gamma: 1, lambda: 1 });
     const tokens = { tokenLogps: own, oldLogps: old, advantages: tensor([2], advantages, "f64") };
     return ppoLoss(tokens, two, { type: "clip", clipRange: 0.2, reduction: "sequenceSum" });

@@ -1,7 +1,7 @@
-/** tokenRewards() held to numbers of 60-digit arithmetic: which token is rewarded for what. */
+/** tokenRewardsOf() held to numbers of 60-digit arithmetic: which token is rewarded for what. */
 import { assertEquals, assertThrows } from "@std/assert";
 import type { End, MissingEos } from "../../lib/rl/end.ts";
-import { type ScoredTokens, type TokenRewardOptions, tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { type ScoredTokens, type TokenRewardOptions, tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { divideMeans } from "../../lib/tensor/mean.ts";
 import { tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear, inEachPrecision, oracle } from "../oracles.ts";
@@ -33,10 +33,10 @@ function given(id: string, endOf: (score: number) => End, dtype: "f32" | "f64" =
 const terminated = (score: number): End => ({ type: "terminated", score });
 const cut = (score: number, missingEos: MissingEos): End => ({ type: "truncatedAsEnd", score, missingEos });
 
-inEachPrecision("tokenRewards() puts the score on the end token itself, and KL on each", ({ dtype, near }) => {
+inEachPrecision("tokenRewardsOf() puts the score on the end token itself, and KL on each", ({ dtype, near }) => {
   const { tokens, offsets, options } = given("reward_placement_eos", terminated, dtype);
   const { inputs, expected } = oracle<Inputs, Expected>("reward_placement_eos");
-  const { rewards, metrics } = tokenRewards(tokens, offsets, options);
+  const { rewards, metrics } = tokenRewardsOf(tokens, offsets, options);
   near(rewards, kept(expected.rewards, inputs.action_mask));
   const figures = divideMeans(metrics);
   near(figures["objective/kl"]!, expected.sequence_kl);
@@ -51,7 +51,7 @@ Deno.test("a missing end token costs its penalty, or its score is replaced", () 
   const penalty = inputs.missing_eos_penalty as number;
   const last = (missingEos: MissingEos): number => {
     const { tokens, offsets, options } = given("reward_missing_eos_subtract", (score) => cut(score, missingEos));
-    const { rewards } = tokenRewards(tokens, offsets, options);
+    const { rewards } = tokenRewardsOf(tokens, offsets, options);
     assertNear(rewards.subarray(0, 3), expected.rewards.slice(0, 3), { rtol: 1e-12, atol: 1e-12 });
     return rewards[3] as number;
   };
@@ -62,15 +62,15 @@ Deno.test("a missing end token costs its penalty, or its score is replaced", () 
 Deno.test("an empty completion has nowhere to place its score", () => {
   const { tokens, offsets, options } = given("reward_empty_response", terminated);
   const sentence = "Cannot place the score of completion 0 as the policy chose no token of it";
-  assertThrows(() => tokenRewards(tokens, offsets, options), RangeError, sentence);
+  assertThrows(() => tokenRewardsOf(tokens, offsets, options), RangeError, sentence);
   const another = { tokenLogps: [-1], refLogps: [-1], actions: [0], ends: [terminated(2)] };
-  assertThrows(() => tokenRewards(another, Int32Array.of(0, 1), options), RangeError, sentence);
+  assertThrows(() => tokenRewardsOf(another, Int32Array.of(0, 1), options), RangeError, sentence);
 });
 
 Deno.test("a completion that goes on has no score yet, and is not among the scores", () => {
   const tokens = { tokenLogps: [-1, -2], refLogps: [-2, -2] };
-  const of = (...ends: End[]): ReturnType<typeof tokenRewards> =>
-    tokenRewards({ ...tokens, ends }, Int32Array.of(0, 1, 2), { klCoef: 0.5 });
+  const of = (...ends: End[]): ReturnType<typeof tokenRewardsOf> =>
+    tokenRewardsOf({ ...tokens, ends }, Int32Array.of(0, 1, 2), { klCoef: 0.5 });
   const { rewards, metrics } = of({ type: "truncated", bootstrap: 9 }, terminated(3));
   assertEquals([...rewards], [-0.5, 3]);
   assertEquals(metrics["objective/scores"], { sum: 3, count: 1 });
@@ -81,7 +81,7 @@ Deno.test("a completion that goes on has no score yet, and is not among the scor
 Deno.test("scores are clamped before a missing end token is charged", () => {
   const ends = [terminated(7), terminated(-7), cut(7, { type: "subtract", penalty: 1 })];
   const tokens = { tokenLogps: [-1, -1, -1], refLogps: [-1, -1, -1], ends };
-  const { rewards } = tokenRewards(tokens, Int32Array.of(0, 1, 2, 3), { klCoef: 0.1, scoreClamp: 5 });
+  const { rewards } = tokenRewardsOf(tokens, Int32Array.of(0, 1, 2, 3), { klCoef: 0.1, scoreClamp: 5 });
   assertEquals([...rewards], [5, -5, 4]);
 });
 
@@ -92,7 +92,7 @@ Deno.test("another speaker's tokens cost no KL, and the score is on the policy's
     actions: [1, 0, 1, 0],
     ends: [terminated(1)],
   };
-  const { rewards, metrics } = tokenRewards(tokens, Int32Array.of(0, 4), { klCoef: 0.25 });
+  const { rewards, metrics } = tokenRewardsOf(tokens, Int32Array.of(0, 4), { klCoef: 0.25 });
   assertEquals([...rewards], [-0.25, 0, 0.75, 0]);
   assertEquals(metrics["objective/kl"], { sum: 2, count: 1 });
 });
@@ -101,22 +101,22 @@ Deno.test("rewards of a biased estimator are refused unless they are asked for",
   const { tokens, offsets } = given("reward_placement_eos", terminated);
   assertThrows(
     // @ts-expect-error: k3 in the reward must be asked for
-    () => tokenRewards(tokens, offsets, { klCoef: 0.1, kl: { place: "reward", estimator: "k3" } }),
+    () => tokenRewardsOf(tokens, offsets, { klCoef: 0.1, kl: { place: "reward", estimator: "k3" } }),
     RangeError,
     "Cannot place k3 in the reward as its gradient is biased for sequences",
   );
   const kl = { place: "reward", estimator: "k3", biased: true } as const;
-  const { rewards, metrics } = tokenRewards(tokens, offsets, { klCoef: 1, kl });
+  const { rewards, metrics } = tokenRewardsOf(tokens, offsets, { klCoef: 1, kl });
   assertNear(rewards[0] as number, -(Math.exp(-0.2) - 1 + 0.2), { rtol: 1e-12, atol: 1e-12 });
   assertNear(divideMeans(metrics)["objective/kl"]!, 0.6, { rtol: 1e-12, atol: 0 }); // k1, whatever is charged
 });
 
-Deno.test("tokenRewards() refuses what is out of range in one sentence", () => {
+Deno.test("tokenRewardsOf() refuses what is out of range in one sentence", () => {
   const { tokens, offsets } = given("reward_placement_eos", terminated);
   const refuses = (wrong: Partial<ScoredTokens>, options: TokenRewardOptions, sentence: string): void => {
-    assertThrows(() => tokenRewards({ ...tokens, ...wrong }, offsets, options), RangeError, sentence);
+    assertThrows(() => tokenRewardsOf({ ...tokens, ...wrong }, offsets, options), RangeError, sentence);
   };
-  const of = "Cannot compute tokenRewards as";
+  const of = "Cannot compute tokenRewardsOf as";
   refuses({}, { klCoef: -1 }, `${of} klCoef must be ≥ 0 and finite: current value is -1`);
   refuses({}, { klCoef: 1, scoreClamp: 0 }, `${of} scoreClamp must be > 0: current value is 0`);
   refuses(

@@ -11,7 +11,7 @@ import { ppoLoss } from "../../lib/losses/ppo.ts";
 import { valueLoss } from "../../lib/losses/value.ts";
 import { type Advantages, gae } from "../../lib/rl/gae.ts";
 import { klEstimates, type KlEstimator, type KlPlacement } from "../../lib/rl/kl.ts";
-import { tokenRewards } from "../../lib/rl/token_rewards.ts";
+import { tokenRewardsOf } from "../../lib/rl/token_rewards.ts";
 import { whiten } from "../../lib/rl/whiten.ts";
 import { divide } from "../../lib/tensor/mean.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
@@ -45,7 +45,7 @@ function estimated({ settings }: Case): Advantages & { readonly rewards: Float64
       ? { place: "reward", estimator: "k1" }
       : { place: "reward", estimator: "k3", biased: true }) as Extract<KlPlacement, { place: "reward" }>;
   const tokens = { tokenLogps: masked(inputs.logprobs), refLogps: masked(inputs.ref_logprobs), ends };
-  const raw = tokenRewards(tokens, offsets, { klCoef: settings.kl_coef, kl }).rewards;
+  const raw = tokenRewardsOf(tokens, offsets, { klCoef: settings.kl_coef, kl }).rewards;
   const rewards = settings.whiten_rewards ? whiten(raw, { shiftMean: false }) : raw;
   const steps = { rewards, values: unpadded(inputs.values, paid).flat(), ends };
   const { advantages, returns } = gae(steps, offsets, { gamma: settings.gamma, lambda: settings.lam });
@@ -92,7 +92,7 @@ Deno.test("where the score is paid is visible: on the end token itself the advan
   const [first] = cases as [Case, ...Case[]];
   const tokenLogps = unpadded(inputs.logprobs, lengths).flat();
   const refLogps = unpadded(inputs.ref_logprobs, lengths).flat();
-  const { rewards } = tokenRewards({ tokenLogps, refLogps, ends }, ownOffsets, { klCoef: first.settings.kl_coef });
+  const { rewards } = tokenRewardsOf({ tokenLogps, refLogps, ends }, ownOffsets, { klCoef: first.settings.kl_coef });
   const values = unpadded(inputs.values, lengths).flat();
   const { advantages } = gae({ rewards, values, ends }, ownOffsets, { gamma: 1, lambda: 0.95 });
   const theirs = unpadded(first.advantages, lengths).flat();
