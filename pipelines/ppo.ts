@@ -56,7 +56,7 @@ export const settings = define({
 type Settings = typeof settings.values;
 
 /** How the policy and its critic learn, over all iterations. */
-function learning(s: Settings): PpoUpdateOptions {
+export function learning(s: Settings): PpoUpdateOptions {
   return {
     lr: s.lr,
     valueOptimizer: { lr: s.valueLr },

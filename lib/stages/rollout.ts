@@ -126,7 +126,7 @@ export function importanceOf(rollout: Rollout, cap: number): Float64Array {
 const AGREE = 1e-3;
 
 /** The first token that was drawn with another probability than the trainer computes; undefined if there is none. */
-function disagreement(rollouts: readonly Rollout[], decodeToken: (id: number) => string): string | undefined {
+export function disagreement(rollouts: readonly Rollout[], decodeToken: (id: number) => string): string | undefined {
   for (const { prompt, ids, sampledLogps, tokenLogps } of rollouts) {
     const t = sampledLogps.findIndex((logp, t) => !(Math.abs(logp - (tokenLogps[t] as number)) <= AGREE));
     if (t >= 0) {
