@@ -228,7 +228,7 @@ export { type AdvantageOptions, advantages, type AdvantageState } from "./lib/st
 export { type CriticKind, type CriticState, initCritic, type InitCriticOptions } from "./lib/stages/init_critic.ts";
 export { type OptimizerOptions, ppoUpdate, type PpoUpdateOptions } from "./lib/stages/ppo_update.ts";
 export type { PpoObjectiveOptions, Taught } from "./lib/stages/ppo_objective.ts";
-export { monitor, type MonitorOptions, type MonitorPoint, type MonitorState } from "./lib/stages/monitor.ts";
+export { monitor, type MonitorOptions, type MonitorState } from "./lib/stages/monitor.ts";
 export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
 export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";

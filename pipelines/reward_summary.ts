@@ -20,33 +20,29 @@ export interface Rewarded extends LoadedState, RewardState {
   readonly rewardEvaluation: RewardEvaluation;
 }
 
-/** The document of `--json`. What needs a known annotator is null on the user's own data. */
-function document(state: Rewarded): Summary["json"] {
-  const { rewardEvaluation, reward } = state;
+/** What a reward model is worth, in the document of `--json`. What needs a known annotator is null on the user's own data. */
+export function rewardDocument({ rewardEvaluation, reward }: Omit<Rewarded, keyof LoadedState>): Summary["json"] {
   const { accuracy, scores, tempered, temperature, truth } = rewardEvaluation;
   return {
-    data: countsOf(state),
-    reward: {
-      accuracy: { heldOut: accuracy.reward, bayes: truth && truth.bayes },
-      baselines: { length: accuracy.length, linear: accuracy.linear },
-      truth: truth && { accuracy: truth.accuracy, rootMeanSquare: truth.rootMeanSquare },
-      logLoss: scores.logLoss,
-      brier: scores.brier,
-      calibration: {
-        ece: scores.reliability.ece,
-        temperature,
-        tempered: { logLoss: tempered.logLoss, brier: tempered.brier, ece: tempered.reliability.ece },
-        bins: scores.reliability.bins,
-      },
-      unit: { mean: reward.mean, deviation: reward.deviation },
+    accuracy: { heldOut: accuracy.reward, bayes: truth && truth.bayes },
+    baselines: { length: accuracy.length, linear: accuracy.linear },
+    truth: truth && { accuracy: truth.accuracy, rootMeanSquare: truth.rootMeanSquare },
+    logLoss: scores.logLoss,
+    brier: scores.brier,
+    calibration: {
+      ece: scores.reliability.ece,
+      temperature,
+      tempered: { logLoss: tempered.logLoss, brier: tempered.brier, ece: tempered.reliability.ece },
+      bins: scores.reliability.bins,
     },
+    unit: { mean: reward.mean, deviation: reward.deviation },
   };
 }
 
 const JUDGES = { reward: "reward model", linear: "linear, on words", length: "the shorter reply wins" } as const;
 
 /** Who is right how often: on the labels, and by the annotator's own probabilities. */
-function judgeTable({ accuracy, truth }: RewardEvaluation): string {
+export function rewardJudges({ accuracy, truth }: RewardEvaluation): string {
   const rows = (["reward", "linear", "length"] as const).map((judge) => [
     JUDGES[judge],
     shareText(accuracy[judge]),
@@ -85,11 +81,15 @@ export function rewardSummary(state: Rewarded): Summary {
   const { report, rewardEvaluation } = state;
   const parts = [
     reportText(report),
-    judgeTable(rewardEvaluation),
+    rewardJudges(rewardEvaluation),
     reliabilityTable(rewardEvaluation),
     table(["figure", "value"], figures(state)),
   ];
-  return { json: document(state), table: parts.join("\n\n"), report: sectionsOf(state) };
+  return {
+    json: { data: countsOf(state), reward: rewardDocument(state) },
+    table: parts.join("\n\n"),
+    report: sectionsOf(state),
+  };
 }
 
 /** What the report says of a reward model. */

@@ -1,20 +1,11 @@
 /** The stage that keeps an eye on PPO: what the reward model says, and what is true. */
 import type { Prompt } from "../data/chat.ts";
+import { distinctShare } from "../evaluation/diversity.ts";
+import { meanEstimate } from "../evaluation/interval.ts";
+import type { MonitorPoint } from "../evaluation/monitor_point.ts";
 import { scan, type Stage } from "../flow/stage.ts";
-import { divide, meanOf } from "../tensor/mean.ts";
 import type { RolloutState } from "./rollout.ts";
 import type { ScoreState } from "./score.ts";
-
-/** One iteration. */
-export interface MonitorPoint {
-  readonly iteration: number;
-  readonly proxy: number;
-  readonly gold: number | null;
-  readonly kl: number;
-  readonly length: number;
-  readonly diversity: number;
-  readonly entropy: number;
-}
 
 /** The iterations so far. */
 export interface MonitorState {
@@ -28,36 +19,61 @@ export interface MonitorOptions {
   readonly truth?: ((prompt: Prompt, completion: string) => number) | undefined;
 }
 
-/** The point of an iteration's rollouts. */
-type Needs = RolloutState & ScoreState & Partial<MonitorState>;
+const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);
+
+/** A mean and its standard error, under the names a point has for them; nothing of no figures. */
+function withError<Name extends "proxy" | "gold">(name: Name, figures: readonly number[]): Pick<MonitorPoint, Name> {
+  const { estimate, standardError } = meanEstimate(figures);
+  const named = { [name]: estimate, ...Number.isFinite(standardError) && { [`${name}Error`]: standardError } };
+  return named as unknown as Pick<MonitorPoint, Name>;
+}
 
 /** The point of an iteration's rollouts. */
 function pointOf({ rollouts, scores, curve = [] }: Needs, { truth }: MonitorOptions): MonitorPoint {
-  const mean = (x: readonly number[]): number => divide(meanOf(x));
-  const sum = (x: Float64Array): number => x.reduce((a, b) => a + b, 0);
-  const tokens = rollouts.reduce((n, { ids }) => n + ids.length, 0);
+  const tokens = sum(rollouts.map(({ ids }) => ids.length));
+  const surprise = -sum(rollouts.map(({ tokenLogps }) => sum(tokenLogps)));
+  const drift = sum(rollouts.map(({ tokenLogps, refLogps }) => sum(tokenLogps) - sum(refLogps)));
   return {
     iteration: curve.length,
-    proxy: mean([...scores]),
-    gold: truth === undefined ? null : mean(rollouts.map(({ prompt, text }) => truth(prompt.text, text))),
-    kl: mean(rollouts.map(({ tokenLogps, refLogps }) => sum(tokenLogps) - sum(refLogps))),
+    ...withError("proxy", Array.from(scores)),
+    ...truth && withError("gold", rollouts.map(({ prompt, text }) => truth(prompt.text, text))),
+    kl: drift / rollouts.length,
     length: tokens / rollouts.length,
-    diversity: new Set(rollouts.map(({ text }) => text)).size / rollouts.length,
-    entropy: -rollouts.reduce((total, { tokenLogps }) => total + sum(tokenLogps), 0) / tokens,
+    diversity: distinctShare(rollouts.map(({ text }) => text)),
+    entropy: surprise / tokens,
   };
 }
 
-/** Adds the iteration's point to the curve. */
+/** What is wrong with the rollouts themselves, in sentences. */
+function remarks({ rollouts }: Needs, { diversity }: MonitorPoint): readonly string[] {
+  const empty = rollouts.filter(({ text }) => text.trim() === "").map(({ prompt }) => prompt.id);
+  const prompts = new Set(rollouts.map(({ prompt }) => prompt.id)).size;
+  return [
+    ...empty.length === 0 ? [] : [
+      `${empty.length} of ${rollouts.length} completions are empty, the first to the prompt of ${empty[0]}.`,
+    ],
+    ...prompts > 1 && diversity * rollouts.length === 1
+      ? [
+        `The policy gives one answer to all ${prompts} prompts: it has collapsed. A larger klCoef or an entropy bonus helps.`,
+      ]
+      : [],
+  ];
+}
+
+/**
+ * Adds the iteration's point to the curve: reward, truth where it is known, KL, length, diversity and entropy of its
+ * rollouts. Empty completions, and one answer to everything, are warned of.
+ *
+ * @see `analyseRewardHacking`, which reads the curve
+ */
 export function monitor(options: MonitorOptions = {}): Stage<Needs, MonitorState> {
   return scan("monitor", {
-    init: ({ curve = [] }: Needs) => ({ carry: curve, steps: 1 }),
-    step: (curve, { state }) => {
+    init: ({ curve = [] }: Needs) => ({ carry: curve as readonly MonitorPoint[], steps: 1 }),
+    step: (curve, { state, emit }) => {
       const point = pointOf(state, options);
-      const { proxy, gold, kl, length, diversity, entropy } = point;
-      return {
-        carry: [...curve, point],
-        metrics: { proxy, ...gold !== null && { gold }, kl, length, diversity, entropy },
-      };
+      for (const message of remarks(state, point)) emit({ type: "warning", message });
+      const { iteration: _, proxyError: __, goldError: ___, gold, ...rest } = point;
+      return { carry: [...curve, point], metrics: { ...rest, ...typeof gold === "number" && { gold } } };
     },
     done: (curve) => ({ curve }),
   }, { needs: ["rollouts", "scores"], adds: ["curve"] });

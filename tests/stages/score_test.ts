@@ -2,7 +2,7 @@ import { assertAlmostEquals, assertEquals } from "@std/assert";
 import { finish, run } from "../../lib/flow/run.ts";
 import { initReward } from "../../lib/model/heads.ts";
 import { right } from "../../lib/result.ts";
-import type { Reward } from "../../lib/stages/reward_function.ts";
+import type { Reward } from "../../lib/data/reward.ts";
 import { rewardsOf } from "../../lib/stages/reward_state.ts";
 import { examplesOf } from "../../lib/stages/rollout.ts";
 import { score } from "../../lib/stages/score.ts";

@@ -1,0 +1,10 @@
+/**
+ * Reinforcement learning from human feedback, with PPO: `deno run jsr:@logratio/logratio/ppo`.
+ *
+ * @module
+ */
+import { ppo, settings } from "../ppo.ts";
+import { ppoSummary } from "../ppo_summary.ts";
+import { main } from "../main.ts";
+
+await main(ppo, settings, ppoSummary);

@@ -1,0 +1,45 @@
+/** What a run of PPO is worth: what `dpo` says, what the reward model is worth, and the way from iteration to iteration. */
+import { analyseRewardHacking, bar, fixed, type MonitorState, type Section, table } from "../mod.ts";
+import type { Summary } from "./main.ts";
+import type { FittedReward } from "./ppo_setup.ts";
+import { rewardDocument, rewardJudges } from "./reward_summary.ts";
+import { type Aligned, summary } from "./summary.ts";
+
+/** The state at the end of `ppo`. */
+export interface Reinforced extends Aligned, MonitorState, FittedReward {}
+
+/** Iterations in the table: all, or evenly chosen ones with the last. */
+const ROWS = 16;
+
+/** The course of the run, a row an iteration. */
+function courseTable({ curve }: MonitorState): string {
+  const every = Math.ceil(curve.length / ROWS);
+  const shown = curve.filter(({ iteration }) => iteration % every === 0 || iteration === curve.length - 1);
+  const rows = shown.map(({ iteration, proxy, gold, kl, length, diversity, entropy }) => [
+    iteration + 1,
+    fixed(proxy, 2),
+    ...typeof gold !== "number" ? [] : [fixed(gold, 2), bar(gold, 10)],
+    ...[kl, length, diversity, entropy].map((x) => fixed(x, 2)),
+  ]);
+  const gold = curve.some((point) => typeof point.gold === "number") ? ["gold", ""] : [];
+  return table(["iteration", "reward", ...gold, "KL", "tokens", "distinct", "entropy"], rows);
+}
+
+/** The end of a run of PPO: `json` for `--json`, `table` to read. */
+export function ppoSummary(state: Reinforced): Summary {
+  const { json, table, report = [] } = summary(state);
+  const { curve, reward, rewardEvaluation } = state;
+  const hacking = analyseRewardHacking(curve);
+  const fitted = reward === null || rewardEvaluation === null ? null : { ...state, reward, rewardEvaluation };
+  const said: Section = { part: "result", title: "Reward and truth", type: "text", lines: hacking.sentences };
+  return {
+    json: { ...json, reward: fitted && rewardDocument(fitted), curve, rewardHacking: hacking },
+    table: [
+      table,
+      ...fitted === null ? [] : [rewardJudges(fitted.rewardEvaluation)],
+      courseTable(state),
+      ...hacking.sentences,
+    ].join("\n\n"),
+    report: [...report.slice(0, 2), said, ...report.slice(2)],
+  };
+}
