@@ -19,6 +19,8 @@ export interface MonitorOptions {
   readonly truth?: ((prompt: Prompt, completion: string) => number) | undefined;
 }
 
+type Needs = RolloutState & ScoreState & Partial<MonitorState>;
+
 const sum = (x: ArrayLike<number>): number => Array.from(x).reduce((a, b) => a + b, 0);
 
 /** A mean and its standard error, under the names a point has for them; nothing of no figures. */
