@@ -252,8 +252,15 @@ export type {
 } from "./lib/stages/evaluate_reward.ts";
 
 // Report and files: a fold over events to text, and reading what the user names.
-export { advanceProgress, type Loop, noProgress, type Progress, showProgress } from "./lib/report/progress.ts";
-export { bar, brief, type Cell, fixed, interval, percent, shorten, table } from "./lib/report/table.ts";
+export {
+  advanceProgress,
+  type Loop,
+  noProgress,
+  type Piece,
+  type Progress,
+  showProgress,
+} from "./lib/report/progress.ts";
+export { bar, brief, type Cell, fixed, interval, percent, shorten, sparkline, table } from "./lib/report/table.ts";
 export { advanceReport, noReport } from "./lib/report/report.ts";
 export type { Content, Part, Report, Section } from "./lib/report/report.ts";
 export type { Figure, IntervalChart, IntervalOf, ReliabilityChart, SideBySide } from "./lib/report/report.ts";

@@ -108,7 +108,7 @@ function joined(a: Point, b: Point): Point {
 }
 
 /** The line of one figure of a curve. */
-function lineOf({ points }: Curve, name: string): readonly LinePoint[] {
+export function lineOf({ points }: Curve, name: string): readonly LinePoint[] {
   return points.flatMap(({ to, figures }) => {
     const of = figures[name];
     return of === undefined ? [] : [{ x: to, y: of.sum / of.count, low: of.low, high: of.high }];

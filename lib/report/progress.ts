@@ -1,6 +1,7 @@
 /** Progress: a fold over events and time, and the text it shows. */
 import type { Event, Metrics, Path } from "../flow/event.ts";
-import { brief } from "./table.ts";
+import { advanceCurves, type Curve, lineOf } from "./curves.ts";
+import { brief, sparkline } from "./table.ts";
 
 /** A loop under way: a scan, or a repeat around it. */
 export interface Loop {
@@ -26,6 +27,10 @@ export interface Progress {
   readonly metrics: Metrics;
   /** What goes on now. */
   readonly line: string;
+  /** The same for a terminal, in pieces. */
+  readonly pieces: readonly Piece[];
+  /** The figures of all steps so far, thinned. */
+  readonly curves: readonly Curve[];
   /** What the last event said for good: warnings and samples. */
   readonly notes: readonly string[];
   /** The line if the last event completed another tenth of the outermost loop. */
@@ -34,12 +39,22 @@ export interface Progress {
   readonly completed: boolean;
 }
 
+/** A piece of the line of a terminal. */
+export interface Piece {
+  /** What it says. */
+  readonly text: string;
+  /** 0 stays; of the others, those with a greater rank go first where there is no room. */
+  readonly rank: number;
+}
+
 /** Before the first event. */
 export const noProgress: Progress = {
   stages: [],
   loops: [],
   metrics: {},
   line: "",
+  pieces: [],
+  curves: [],
   notes: [],
   tenth: null,
   completed: false,
@@ -54,12 +69,13 @@ const samePath = (a: Path, b: Path): boolean => a.length === b.length && a.every
  */
 export function advanceProgress(before: Progress, event: Event, now: number): Progress {
   const { path } = event;
-  const quiet: Progress = { ...before, notes: [], tenth: null, completed: false };
+  const curves = advanceCurves(before.curves, event);
+  const quiet: Progress = { ...before, curves, notes: [], tenth: null, completed: false };
   switch (event.type) {
     case "start": {
       const stages = event.stages !== undefined && path.length === 1 ? event.stages : before.stages;
       if (event.steps === undefined) {
-        return { ...quiet, stages, ...before.loops.length === 0 && { line: place(stages, path) } };
+        return { ...quiet, stages, ...before.loops.length === 0 && said([{ text: place(stages, path), rank: 0 }]) };
       }
       const loops = [...before.loops, { path, steps: event.steps, step: 0, from: 0, began: now }];
       return describe({ ...quiet, stages, loops, metrics: before.loops.length === 0 ? {} : before.metrics }, now);
@@ -78,7 +94,7 @@ export function advanceProgress(before: Progress, event: Event, now: number): Pr
     }
     case "done": {
       const loops = before.loops.filter((loop) => !samePath(loop.path, path));
-      return { ...quiet, loops, ...loops.length === 0 && { line: "" } };
+      return { ...quiet, loops, ...loops.length === 0 && said([]) };
     }
     case "warning":
       return { ...quiet, notes: [`Warning from ${path.join("/")}: ${event.message}`] };
@@ -93,21 +109,51 @@ function place(stages: readonly string[], path: Path): string {
   return (at < 0 ? "" : `[${at + 1}/${stages.length}] `) + path.slice(Math.min(1, path.length - 1)).join("/");
 }
 
+/** Pieces, and the line of all but the sparkline. */
+function said(pieces: readonly Piece[]): Pick<Progress, "line" | "pieces"> {
+  return { pieces, line: pieces.filter(({ rank }) => rank !== SPARK).map(({ text }) => text).join("  ") };
+}
+
+const SPARK = 3;
+
 function describe(progress: Progress, now: number): Progress {
-  const { stages, loops, metrics } = progress;
+  const { stages, loops, metrics, curves } = progress;
   const [outer, ...inner] = loops as readonly [Loop, ...Loop[]];
   const within = inner.at(-1);
-  const figures = chosen(metrics).map((name) => `${name} ${brief(metrics[name] as number)}`);
-  const pieces = [
-    place(stages, outer.path),
-    meter(outer.step / outer.steps),
-    `${Math.floor(100 * outer.step / (outer.steps || 1))} %`.padStart(5),
-    `${outer.step}/${outer.steps}`,
-    ...within === undefined ? [] : [`${within.path.at(-1)} ${within.step}/${within.steps}`],
-    ...figures,
-    ...time(outer, now),
+  const names = chosen(metrics);
+  const figures = names.map((name, i) => ({
+    text: `${name} ${brief(metrics[name] as number)}`,
+    rank: i === 0 ? 2 : 6,
+  }));
+  const curve = curves.findLast(({ points }) =>
+    names[0] !== undefined && points.at(-1)?.figures[names[0]] !== undefined
+  );
+  const values = curve === undefined ? [] : lineOf(curve, names[0] as string).map(({ y }) => y);
+  const pieces: readonly Piece[] = [
+    { text: place(stages, outer.path), rank: 0 },
+    { text: meter(outer.step / outer.steps), rank: 0 },
+    { text: `${Math.floor(100 * outer.step / (outer.steps || 1))} %`.padStart(5), rank: 0 },
+    { text: `${outer.step}/${outer.steps}`, rank: 4 },
+    ...within === undefined ? [] : [{ text: `${within.path.at(-1)} ${within.step}/${within.steps}`, rank: 5 }],
+    ...figures.slice(0, 1),
+    ...values.length < 2 ? [] : [{ text: sparkline(values), rank: SPARK }],
+    ...figures.slice(1),
+    ...time(outer, now).map((text) => ({ text, rank: 1 })),
   ];
-  return { ...progress, line: pieces.join("  ") };
+  return { ...progress, ...said(pieces) };
+}
+
+/** As many pieces as a line has room for, the important ones first. */
+function fitted(pieces: readonly Piece[], width: number): string {
+  let room = width + 2;
+  const kept = new Set(
+    pieces.toSorted((a, b) => a.rank - b.rank).filter(({ text, rank }) => {
+      room -= [...text].length + 2; // once one finds no room, none that matters less does
+      return rank === 0 || room >= 0;
+    }),
+  );
+  const line = pieces.filter((piece) => kept.has(piece)).map(({ text }) => text).join("  ");
+  return [...line].slice(0, width).join("");
 }
 
 /** What is left to wait, or how long it took. */
@@ -141,9 +187,9 @@ export function duration(seconds: number): string {
  * over, elsewhere (`null`) a line for each tenth. Notes stay in both.
  */
 export function showProgress(progress: Progress, columns: number | null): string {
-  const { notes, tenth, line, completed } = progress;
+  const { notes, tenth, pieces, completed } = progress;
   if (columns === null) return [...notes, ...tenth === null ? [] : [tenth]].map((text) => `${text}\n`).join("");
   const over = "\r\x1b[K";
-  return notes.map((note) => `${over}${note}\n`).join("") + over + [...line].slice(0, columns - 1).join("") +
+  return notes.map((note) => `${over}${note}\n`).join("") + over + fitted(pieces, columns - 1) +
     (completed ? "\n" : "");
 }

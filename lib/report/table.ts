@@ -31,6 +31,20 @@ export function bar(share: number, width = 20): string {
   return "█".repeat(full) + "░".repeat(width - full);
 }
 
+/** Numbers as a line of at most `width` blocks, from the least to the greatest, many in a block as their mean: `█▅▃▂▁`. */
+export function sparkline(numbers: readonly number[], width = 8): string {
+  const blocks = Math.min(width, numbers.length);
+  const start = (i: number): number => Math.round(i * numbers.length / blocks);
+  const means = Array.from({ length: blocks }, (_, i) => {
+    const inside = numbers.slice(start(i), start(i + 1));
+    return inside.reduce((sum, x) => sum + x, 0) / inside.length;
+  });
+  const [low, high] = [Math.min(...means), Math.max(...means)];
+  return means.map((x) => BLOCKS[high > low ? Math.round(7 * (x - low) / (high - low)) : 3]).join("");
+}
+
+const BLOCKS = "▁▂▃▄▅▆▇█";
+
 /** A number in at most four digits that count: `0.6931`, `1.2e-5`. */
 export function brief(x: number): string {
   const size = Math.abs(x);

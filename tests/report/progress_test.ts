@@ -100,6 +100,16 @@ Deno.test("showProgress() writes one line over and over in a terminal, no wider 
   assertEquals(texts[7], "\r\x1b[K");
 });
 
+Deno.test("in a terminal the loss is drawn too, and where there is little room the rest gives way to the time that is left", () => {
+  const at = follow([...opening, ...training(8)])[6] as Progress; // losses 1, 1/2 and 1/3
+  const shown = (columns: number): string => showProgress(at, columns).slice("\r\x1b[K[2/2] update  ".length);
+  assertEquals(shown(120), "━━━━━━━─────────────   37 %  3/8  loss 0.3333  █▃▁  rewards/accuracies 0.5  ETA 3 s");
+  assertEquals(shown(80), "━━━━━━━─────────────   37 %  3/8  loss 0.3333  █▃▁  ETA 3 s");
+  assertEquals(shown(69), "━━━━━━━─────────────   37 %  loss 0.3333  █▃▁  ETA 3 s");
+  assertEquals(shown(64), "━━━━━━━─────────────   37 %  loss 0.3333  ETA 3 s");
+  assertEquals(shown(56), "━━━━━━━─────────────   37 %  ETA 3 s");
+});
+
 Deno.test("warnings and samples stay on lines of their own", () => {
   const events: readonly Event[] = [
     ...opening,

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { bar, brief, fixed, interval, percent, shorten, table } from "../../lib/report/table.ts";
+import { bar, brief, fixed, interval, percent, shorten, sparkline, table } from "../../lib/report/table.ts";
 
 Deno.test("table() aligns figures to the right and words to the left", () => {
   assertEquals(
@@ -62,4 +62,11 @@ Deno.test("shorten() puts a text on one line of a given width", () => {
   assertEquals(shorten("a\n  b", 9), "a b");
   assertEquals(shorten("abcdef", 4), "abc…");
   assertEquals(shorten("👍👍👍", 2), "👍…");
+});
+
+Deno.test("sparkline() runs from the least to the greatest, and takes means where there is no room", () => {
+  assertEquals(sparkline([0, 1, 2, 3, 4, 5, 6, 7]), "▁▂▃▄▅▆▇█");
+  assertEquals(sparkline([8, 6, 4, 2, 1, 1], 3), "█▃▁"); // means 7, 3 and 1
+  assertEquals(sparkline([2, 2, 2]), "▄▄▄");
+  assertEquals(sparkline([]), "");
 });
