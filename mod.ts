@@ -241,6 +241,15 @@ export type {
   Reply,
   ReplyEvaluation,
 } from "./lib/stages/evaluate_replies.ts";
+export { bestOfNSamples } from "./lib/stages/best_of_n.ts";
+export type {
+  BestOfNEvaluation,
+  BestOfNOptions,
+  BestOfNReply,
+  BestOfNState,
+  Candidate,
+  CandidateState,
+} from "./lib/stages/best_of_n.ts";
 export { evaluateLikelihood, type LikelihoodEvaluation } from "./lib/stages/evaluate_likelihood.ts";
 export { evaluateReward } from "./lib/stages/evaluate_reward.ts";
 export type {
