@@ -72,7 +72,12 @@ function foreseen({ returns, values }: AdvantageState): Metrics {
  *
  * @see Schulman et al. 2016, "High-dimensional continuous control using generalized advantage estimation"
  */
-export function advantages(options: AdvantageOptions = {}): Stage<Needs, AdvantageState> {
+export function advantages(
+  options: AdvantageOptions = {},
+): Stage<
+  Pick<PolicyState, "config" | "policy"> & RolloutState & TokenRewardState & Pick<CriticState, "value">,
+  AdvantageState
+> {
   const { gamma = 1, lambda = 0.95, whiten: how = {}, importanceCap = 2 } = options;
   const estimate = ({ rollouts, tokenRewards, ends }: Needs, { before, after }: Valued): AdvantageState => {
     const offsets = offsetsOf(rollouts);

@@ -68,7 +68,9 @@ function remarks({ rollouts }: Needs, { diversity }: MonitorPoint): readonly str
  *
  * @see `analyseRewardHacking`, which reads the curve
  */
-export function monitor(options: MonitorOptions = {}): Stage<Needs, MonitorState> {
+export function monitor(
+  options: MonitorOptions = {},
+): Stage<RolloutState & ScoreState & Partial<MonitorState>, MonitorState> {
   return scan("monitor", {
     init: ({ curve = [] }: Needs) => ({ carry: curve as readonly MonitorPoint[], steps: 1 }),
     step: (curve, { state, emit }) => {

@@ -103,7 +103,10 @@ function updated(
  */
 export function ppoUpdate(
   options: PpoUpdateOptions,
-): Stage<Needs, Pick<PolicyState, "policy"> & Pick<CriticState, "value" | "optimizers">> {
+): Stage<
+  Taught & PolicyState & Pick<CriticState, "value" | "optimizers">,
+  Pick<PolicyState, "policy"> & Pick<CriticState, "value" | "optimizers">
+> {
   const { epochs = 4, minibatch, targetKl = Infinity } = options;
   return scan("ppoUpdate", {
     init: ({ policy, value, optimizers, rollouts }: Needs, { key }) => {

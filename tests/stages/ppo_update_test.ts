@@ -3,7 +3,7 @@ import { finish, run } from "../../lib/flow/run.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { type ValueParams, zeroValueHead } from "../../lib/model/heads.ts";
 import { tokenLogps } from "../../lib/model/logps.ts";
-import { initCritic } from "../../lib/stages/init_critic.ts";
+import { type CriticState, initCritic } from "../../lib/stages/init_critic.ts";
 import { ppoUpdate, type PpoUpdateOptions } from "../../lib/stages/ppo_update.ts";
 import { examplesOf, type Rollout } from "../../lib/stages/rollout.ts";
 import { key } from "../../lib/tensor/random.ts";
@@ -16,13 +16,13 @@ const options: PpoUpdateOptions = { lr: 1e-3, totalSteps: 100, minibatch: 2, epo
 const klControl = { type: "fixed", klCoef: 0.1 } as const;
 
 /** The given state with fresh optimizers and a critic that expects 0. */
-async function begun<G extends Parameters<typeof criticOf>[0]>(given: G, critic: "policy" | "shared" = "policy") {
-  return { ...given, ...(await criticOf(given, critic)) };
+async function begun<Given extends Omit<typeof model, "ref">>(
+  given: Given,
+  critic: "policy" | "shared" = "policy",
+): Promise<Given & CriticState> {
+  const { state } = await finished(initCritic({ critic, klControl, update: options }), given);
+  return { ...given, ...state };
 }
-const criticOf = async (
-  given: Omit<typeof model, "ref" | "config"> & { config: typeof model.config },
-  critic: "policy" | "shared",
-) => (await finished(initCritic({ critic, klControl, update: options }), given)).state;
 
 const rollouts = [rolloutOf("ab"), rolloutOf("a")];
 const known = await begun({
