@@ -22,7 +22,7 @@ import { ppoSummary } from "./ppo_summary.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, truthOf, vocabulary, warmStart } from "./setup.ts";
 
 export const settings = define({
-  iterations: count(12, { atLeast: 1, help: "times to roll out and learn" }),
+  iterations: count(16, { atLeast: 1, help: "times to roll out and learn" }),
   rollouts: count(256, { atLeast: 2, help: "completions of an iteration, each of another prompt" }),
   maxNewTokens: count(24, { atLeast: 1, help: "most tokens of a completion" }),
   ...OPTIMIZER,

@@ -30,7 +30,7 @@ import { probabilityOfChosen, SETUP } from "./setup.ts";
 /** How policy and critic learn, and what KL costs. */
 export const OPTIMIZER = {
   minibatch: count(64, { atLeast: 1, help: "rollouts of one optimizer step" }),
-  epochs: count(4, { atLeast: 1, help: "times that each rollout is used" }),
+  epochs: count(2, { atLeast: 1, help: "times that each rollout is used" }),
   lr: number(3e-4, { above: 0, help: "peak learning rate of the policy" }),
   valueLr: number(3e-4, { above: 0, help: "peak learning rate of the critic" }),
   clipRange: number(0.2, { above: 0, help: "the ratio counts in 1 ± this" }),
