@@ -23,6 +23,7 @@ export function drawing(
 /** Lines over steps: what was seen faint, its moving mean over it. */
 export function lineChart({ lines, unit }: LineChart, title: string): Markup {
   const shown = lines.filter(({ points }) => points.length > 0);
+  if (shown.length === 0) return markup`<p class="note">There is no figure to draw.</p>`;
   const smooth = shown.map(({ points }) => smoothed(points.map(({ y }) => y)));
   const x = xAxis(shown);
   const y = yAxis(shown, smooth);
@@ -102,8 +103,12 @@ function yGrid({ at, ticks }: Axis): readonly Markup[] {
   });
 }
 
-/** A round number: `4e-4` rather than `4.0e-4`. */
-const tickText = (tick: number): string => brief(tick).replace(".0e", "e");
+/** A round number in few letters: `20k`, `4e-4`. */
+function tickText(tick: number): string {
+  const size = Math.abs(tick);
+  if (size >= 1e4 && size < 1e6) return `${brief(tick / 1e3)}k`;
+  return size >= 1e6 && size < 1e9 ? `${brief(tick / 1e6)}M` : brief(tick).replace(".0e", "e");
+}
 
 function xLabels({ at, ticks }: Axis, unit: string): readonly Markup[] {
   const { left, right, bottom } = PLOT;

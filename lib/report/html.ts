@@ -14,8 +14,8 @@ const PARTS: readonly (readonly [Part, string])[] = [
   ["run", "This run"],
 ];
 
-/** Characters of a text that are shown. */
-const MOST_CHARACTERS = 2000;
+/** Characters of a text that are shown at once, and that can be opened. */
+const [SHOWN, MOST] = [400, 10_000] as const;
 
 /**
  * The page of a report, all texts in it escaped.
@@ -59,7 +59,7 @@ ${body}
 
 function warned(warnings: readonly string[]): Markup {
   return markup`<section class="warnings" aria-label="Warnings"><strong>To look at</strong><ul>${
-    warnings.map((warning) => markup`<li>${cut(warning)}</li>`)
+    warnings.map((warning) => markup`<li>${long(warning)}</li>`)
   }</ul></section>`;
 }
 
@@ -82,7 +82,7 @@ function content(section: Section): Inside {
     case "samples":
       return markup`<ul class="samples">${section.samples.map(sideBySide)}</ul>`;
     case "text":
-      return section.lines.map((line) => markup`<p>${cut(line)}</p>`);
+      return section.lines.map((line) => markup`<p>${long(line)}</p>`);
     case "code":
       return markup`<pre><code>${section.code}</code></pre>`;
     case "intervals":
@@ -119,24 +119,28 @@ function sideBySide({ prompt, before, after, scores }: SideBySide): Markup {
   const answer = (which: "before" | "after", text: string): Markup =>
     markup`<div class="${which}"><dt>${which}${
       scores === undefined ? null : ` · ${fixed(scores[which], 2)}`
-    }</dt><dd dir="auto">${text === "" ? "(nothing)" : cut(text)}</dd></div>`;
-  return markup`<li><p class="prompt" dir="auto">${cut(prompt)}</p><dl>${answer("before", before)}${
+    }</dt><dd dir="auto">${text === "" ? "(nothing)" : long(text)}</dd></div>`;
+  return markup`<li><p class="prompt" dir="auto">${long(prompt)}</p><dl>${answer("before", before)}${
     answer("after", after)
   }</dl></li>`;
 }
 
 function tableOf(header: readonly string[], rows: readonly (readonly Cell[])[]): Markup {
-  const text = (cell: Cell): string => typeof cell === "number" ? brief(cell) : cut(cell ?? "–");
+  const text = (cell: Cell): string => typeof cell === "number" ? brief(cell) : cell ?? "–";
   const isNumber = header.map((_, i) => rows.length > 0 && rows.every((row) => isFigure(text(row[i] ?? null))));
   const cells = (row: readonly Cell[]): Inside =>
-    row.map((cell, i) => markup`<td class="${isNumber[i] ? "number" : ""}" dir="auto">${text(cell)}</td>`);
+    row.map((cell, i) => markup`<td class="${isNumber[i] ? "number" : ""}" dir="auto">${long(text(cell))}</td>`);
   return markup`<div class="scroll" tabindex="0"><table><thead><tr>${
     header.map((name, i) => markup`<th scope="col" class="${isNumber[i] ? "number" : ""}">${name}</th>`)
   }</tr></thead><tbody>${rows.map((row) => markup`<tr>${cells(row)}</tr>`)}</tbody></table></div>`;
 }
 
-/** The beginning of a long text, and how much more there is. */
-function cut(text: string): string {
-  if (text.length <= MOST_CHARACTERS) return text;
-  return `${text.slice(0, MOST_CHARACTERS)}… (${text.length - MOST_CHARACTERS} more characters)`;
+/** A text of any length: its beginning, and the rest for the reader to open. */
+function long(text: string): Inside {
+  if (text.length <= 1.5 * SHOWN) return text;
+  const rest = text.slice(SHOWN, MOST);
+  const left = text.length > MOST ? `… and ${text.length - MOST} more` : "";
+  return markup`${text.slice(0, SHOWN)}<details class="rest"><summary>${
+    text.length - SHOWN
+  } more characters</summary>${rest}${left}</details>`;
 }

@@ -36,7 +36,7 @@ text { font: 11px system-ui, sans-serif; fill: var(--soft) } .end { text-anchor:
 .samples { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 32rem), 1fr)); gap: 1rem; margin: 0; padding: 0; list-style: none }
 .samples li { border: 1px solid var(--line); border-radius: .5rem; padding: .8rem 1rem; min-width: 0 } .samples p { margin: 0 0 .6rem; white-space: pre-wrap }
 .samples dl { display: grid; grid-template-columns: 1fr 1fr; gap: .8rem; margin: 0 } .samples dl div { min-width: 0; border-top: 3px solid var(--c); padding-top: .3rem }
-.samples dt { color: var(--soft); font-size: .875rem } .samples dd { margin: 0; white-space: pre-wrap } .prompt { font-weight: 600 }
+.samples dt { color: var(--soft); font-size: .875rem } .samples dd { margin: 0; white-space: pre-wrap } .rest summary { font-weight: normal; font-size: .875rem; color: var(--soft) } .rest[open] summary { margin-bottom: .3rem } .prompt { font-weight: 600 }
 .scroll { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9375rem }
 th, td { text-align: left; vertical-align: top; padding: .25rem 1.2rem .25rem 0; border-bottom: 1px solid var(--line); font-weight: normal } thead th { color: var(--soft) } td { min-width: 4rem } .number { text-align: right; white-space: nowrap }
 pre { background: var(--box); border-radius: .5rem; padding: .8rem 1rem; margin: .4rem 0; white-space: pre-wrap; font: .875rem/1.5 ui-monospace, SFMono-Regular, Menlo, monospace }
