@@ -106,8 +106,19 @@ export { passAtK } from "./lib/rl/pass_at_k.ts";
 // Data: from lines to pairs, from text to token ids, with an account of every row.
 export { decodePair, type Pair } from "./lib/data/pair.ts";
 export type { Reward, Sample } from "./lib/data/reward.ts";
-export { type LoadOptions, readPairs } from "./lib/data/load.ts";
-export { countOf, type CutReason, type Loaded, type LoadReport, reportText, type Tally } from "./lib/data/report.ts";
+export { type LoadOptions, pairReader, readPairs, readUnpaired, unpairedReader } from "./lib/data/load.ts";
+export type { ReadOptions } from "./lib/data/data_reader.ts";
+export { decodeUnpaired, unpair, type UnpairedRow } from "./lib/data/unpaired.ts";
+export { decodeRanked, type RankedPairs, rankedPairs, type RankedRow } from "./lib/data/ranked.ts";
+export {
+  countOf,
+  type CutReason,
+  type Loaded,
+  type LoadReport,
+  reportText,
+  type SourceReport,
+  type Tally,
+} from "./lib/data/report.ts";
 export { type DropReason, type Issue, type Place } from "./lib/data/issue.ts";
 export { type PromptSplit, splitByPrompt } from "./lib/data/split.ts";
 export {

@@ -70,7 +70,8 @@ export function all<T extends Readonly<Record<string, Result<readonly unknown[],
 ): Result<readonly ErrorOf<T>[], Values<T>> {
   const errors: unknown[] = [];
   const values: Record<string, unknown> = {};
-  for (const [name, field] of Object.entries(fields)) {
+  for (const name in fields) {
+    const field = fields[name] as T[typeof name];
     if (field._tag === "Left") errors.push(...field.left);
     else values[name] = field.right;
   }

@@ -16,13 +16,13 @@ import {
   oneOf,
   type Overflow,
   type Pair,
+  pairReader,
   type PairSource,
   type PairState,
   pipeline,
   type PolicyState,
   type Prompt,
-  readPairs,
-  readText,
+  readTable,
   type RefState,
   type ReplyEvaluation,
   type RowState,
@@ -46,7 +46,9 @@ import {
 
 /** The settings that every training pipeline has. */
 export const SETUP = {
-  data: file({ help: "preference pairs to train on, .jsonl or .jsonl.gz; without it, the fixture world" }),
+  data: file({
+    help: "preference pairs to train on, .jsonl, .json, .csv or .parquet, also gzipped; without it, the fixture world",
+  }),
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
   }),
@@ -77,10 +79,7 @@ export function pairsOf(s: PairSetup): PairSource {
 }
 
 function fileSource(path: string): PairSource {
-  return async () => {
-    const text = await readText(path);
-    return text._tag === "Left" ? text : readPairs(text.right);
-  };
+  return () => readTable(path, pairReader({ name: path }));
 }
 
 function annotatorOf(s: PairSetup): AnnotatorOptions {

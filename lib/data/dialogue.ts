@@ -2,9 +2,9 @@
  * Whole dialogues, and where their prompt ends: at the last turn, never inside one.
  */
 import { left, right, traverse } from "../result.ts";
-import type { Message, Prompt } from "./chat.ts";
+import { type Message, type Prompt, promptMessages } from "./chat.ts";
 import { fault, type Fields, type Read } from "./field.ts";
-import { shown } from "./issue.ts";
+import { shown, unreadable } from "./issue.ts";
 
 /** A prompt with its two completions. */
 export type Texts = { readonly prompt: Prompt; readonly chosen: string; readonly rejected: string };
@@ -38,6 +38,33 @@ export function readMessages(value: readonly unknown[], field: string): Read<rea
       ? right({ role, content })
       : fault(`the content of ${name} must be a string`, content);
   });
+}
+
+/** A text of a row: a string, or a list of messages. */
+export function readText(value: unknown, field: string): Read<Prompt> {
+  if (typeof value === "string") return right(value);
+  return Array.isArray(value)
+    ? readMessages(value, field)
+    : fault(`field "${field}" must be a string or a list of messages`, value);
+}
+
+/** Whether a text has nothing but blanks. */
+export function isBlank(text: Prompt): boolean {
+  return typeof text === "string" ? !/\S/.test(text) : text.every(({ content }) => !/\S/.test(content));
+}
+
+/** A completion given as one message continues the prompt; a longer list repeats it. */
+export function withPrompt(turns: readonly Message[], completion: readonly Message[]): readonly Message[] {
+  return completion.length === 1 ? [...turns, ...completion] : completion;
+}
+
+/** Whether an explicit prompt is the dialogue's: the same messages, or as a string the last of them. */
+export function agrees(prompt: Prompt, turns: Prompt): boolean {
+  const messages = promptMessages(turns);
+  const last = messages.at(-1);
+  if (typeof prompt === "string") return last?.role === "user" && last.content.trim() === prompt.trim();
+  return prompt.length === messages.length &&
+    prompt.every(({ role, content }, i) => role === messages[i]?.role && content === messages[i]?.content);
 }
 
 /**
@@ -74,5 +101,5 @@ export function splitTexts(chosen: string, rejected: string): Read<Texts> {
   const plain = better ? "rejected" : "chosen";
   const rule =
     'field "prompt" is missing, and without it both must be dialogues of "\\n\\nHuman:" and "\\n\\nAssistant:" turns';
-  return left([{ reason: "unreadable", rule: `${rule}: ${plain} is ${shown(better ? rejected : chosen)}` }]);
+  return left([unreadable(`${rule}: ${plain} is ${shown(better ? rejected : chosen)}`)]);
 }

@@ -2,7 +2,10 @@
  * What is wrong with a row, as data: where, which rule, and the sentence to print.
  */
 
-/** Where a row stands: counted from 0 among the rows, and its line from 1 where the source has lines. */
+/**
+ * Where a row stands: counted from 0 among the rows, and its line from 1 where the source has lines. What is no row but
+ * the names of the columns has row −1.
+ */
 export type Place = { readonly row: number; readonly line?: number };
 
 /**
@@ -39,12 +42,33 @@ export function issueAt(place: Place, id: string, { reason, rule }: Fault): Issu
   return { reason, id, sentence: `Cannot ${action} ${nameOf(place)} as ${rule}` };
 }
 
-function nameOf({ row, line }: Place): string {
+/** The fault that a value cannot be read as its author meant it. */
+export function unreadable(rule: string): Fault {
+  return { reason: "unreadable", rule };
+}
+
+/** The fault of what does not fit into one string. */
+export function tooLong(most: number): Fault {
+  return unreadable(`it must have at most ${most.toLocaleString("en-US")} characters`);
+}
+
+/** What sentences call a place. */
+export function nameOf({ row, line }: Place): string {
+  if (row < 0 && line === undefined) return "the columns";
   return line === undefined ? `row ${row} (the first is row 0)` : `line ${line}`;
 }
 
 /** A value as a sentence shows it: JSON, cut after 80 characters. */
 export function shown(value: unknown): string {
-  const json = JSON.stringify(value) ?? "nothing";
-  return json.length <= 80 ? json : `${json.slice(0, 79).toWellFormed()}…`;
+  const json = typeof value === "string" ? JSON.stringify(value.slice(0, 100)) : jsonOf(value);
+  if (json.length <= 80 && !(typeof value === "string" && value.length > 100)) return json;
+  return `${json.slice(0, 79).toWellFormed()}…`;
+}
+
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value, (_, part) => typeof part === "bigint" ? Number(part) : part) ?? "nothing";
+  } catch {
+    return "a value nested too deep to be shown";
+  }
 }

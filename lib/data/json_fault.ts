@@ -5,31 +5,31 @@
  */
 
 const SPACE = /[ \t\n\r]*/y;
-const STRING_PART = /"(?:[ !#-[\]-\uffff]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*/y; // as far as a string is right
+// deno-lint-ignore no-control-regex -- control characters are what a string must not hold
+const STRING_STOP = /["\\\u0000-\u001f]/g; // one character at a time: a long string must not fill a stack
+const ESCAPE = /\\(?:["\\/bfnrt]|u[\da-fA-F]{4})/y;
 const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 
-/** What may come next, `first…` where a list or an object may also end at once, and the brackets that are still to close. */
-type State = {
-  readonly expected: "value" | "firstValue" | "key" | "firstKey" | "colon" | "more";
-  readonly closers: string; // the innermost first
-};
+/** What may come next, `first…` where a list or an object may also end at once. */
+type Expected = "value" | "firstValue" | "key" | "firstKey" | "colon" | "more";
 
 /**
  * The index of the first character that no JSON can have there, `text.length` if the text breaks off, and `undefined` if
  * it is JSON.
  */
 export function jsonFault(text: string): number | undefined {
-  let state: State | undefined = { expected: "value", closers: "" };
+  const closers: string[] = []; // the brackets that are still to close
+  let expected: Expected | undefined = "value";
   let at = endOf(SPACE, text, 0);
-  while (state.expected !== "more" || state.closers !== "") {
+  while (expected !== "more" || closers.length > 0) {
     const start = at;
     if (text[at] === '"') {
-      at = endOf(STRING_PART, text, at);
+      at = endOfString(text, at + 1);
       if (text[at] !== '"') return at;
     }
     at = Math.max(endOf(SCALAR, text, at), at + 1);
-    state = follow(state, text.slice(start, at));
-    if (state === undefined) return start;
+    expected = follow(expected, closers, text.slice(start, at));
+    if (expected === undefined) return start;
     at = endOf(SPACE, text, at);
   }
   return at < text.length ? at : undefined;
@@ -40,18 +40,31 @@ function endOf(pattern: RegExp, text: string, at: number): number {
   return pattern.test(text) ? pattern.lastIndex : at;
 }
 
-/** The state after a token: a bracket, comma, colon, string or scalar; `undefined` if it cannot come. */
-function follow({ expected, closers }: State, token: string): State | undefined {
+/** Where a string ends: at its closing quotes, the first character that it must not hold, or the end of the text. */
+function endOfString(text: string, at: number): number {
+  for (;;) {
+    STRING_STOP.lastIndex = at;
+    const stop = STRING_STOP.exec(text);
+    if (stop === null) return text.length;
+    const end = endOf(ESCAPE, text, stop.index);
+    if (end === stop.index) return end;
+    at = end;
+  }
+}
+
+/** What may come after a token: a bracket, comma, colon, string or scalar; `undefined` if the token cannot come. */
+function follow(expected: Expected, closers: string[], token: string): Expected | undefined {
   const mayClose = expected === "more" || expected === "firstKey" || expected === "firstValue";
-  if (mayClose && token === closers[0]) return { expected: "more", closers: closers.slice(1) };
-  if (expected === "more") {
-    return token === "," ? { expected: closers[0] === "}" ? "key" : "value", closers } : undefined;
+  if (mayClose && token === closers.at(-1)) {
+    closers.pop();
+    return "more";
   }
-  if (expected === "colon") return token === ":" ? { expected: "value", closers } : undefined;
-  if (expected === "key" || expected === "firstKey") {
-    return token[0] === '"' ? { expected: "colon", closers } : undefined;
+  if (expected === "more") return token !== "," ? undefined : closers.at(-1) === "}" ? "key" : "value";
+  if (expected === "colon") return token === ":" ? "value" : undefined;
+  if (expected === "key" || expected === "firstKey") return token[0] === '"' ? "colon" : undefined;
+  if (token === "{" || token === "[") {
+    closers.push(token === "{" ? "}" : "]");
+    return token === "{" ? "firstKey" : "firstValue";
   }
-  if (token === "{") return { expected: "firstKey", closers: `}${closers}` };
-  if (token === "[") return { expected: "firstValue", closers: `]${closers}` };
-  return token.length > 1 || /\d/.test(token) ? { expected: "more", closers } : undefined;
+  return token.length > 1 || /\d/.test(token) ? "more" : undefined;
 }

@@ -1,22 +1,20 @@
 /**
- * Preference pairs from the outside, with an account of every row.
+ * Preference data from the outside, with an account of every row.
  */
 import * as E from "@fp-ts/core/Either";
 import { pipe } from "@fp-ts/core/Function";
-import { map, separate } from "@fp-ts/core/ReadonlyArray";
-import { type Failure, inputFailure, type Result, right } from "../result.ts";
-import { PAIR_FIELDS } from "./field.ts";
-import type { DropReason, Issue } from "./issue.ts";
+import type { Failure, Result } from "../result.ts";
+import type { TableReader } from "../table/table_reader.ts";
+import { dataReader, type ReadOptions } from "./data_reader.ts";
 import { decodePair, type Pair } from "./pair.ts";
-import { issueSentences, type Loaded, type LoadReport, lossSentence, tally } from "./report.ts";
-import { type Row, rowsOf, valueOf } from "./rows.ts";
+import { decodeRanked, type RankedPairs, rankedPairs } from "./ranked.ts";
+import type { Loaded } from "./report.ts";
+import { decodeUnpaired, unpair, type UnpairedRow } from "./unpaired.ts";
 
 /** What `readPairs` can be told. */
-export type LoadOptions = {
-  /** Rules that drop a row and go on; a row that fails another rule stops the load. Default: all three. */
-  readonly drop?: readonly ("identical" | "emptyReply" | "oddDialogue")[];
-  /** Largest share of the rows that may be dropped (default 0.05); beyond it the load stops. */
-  readonly mostDropped?: number;
+export type LoadOptions = ReadOptions & {
+  /** Which pairs a ranked row gives: each completion with all that are worse (the default), or with the next alone. */
+  readonly ranked?: RankedPairs;
 };
 
 /**
@@ -25,9 +23,9 @@ export type LoadOptions = {
  * A row that cannot be read as its author meant it (broken JSON, a missing field, a wrong type, a number out of range, a
  * slip in a field's name) stops the load, and all such rows are named. A row that can be read but teaches nothing
  * (identical replies, an empty reply, dialogues that part before the last turn) is dropped and reported, unless more than
- * one in twenty would go.
+ * one in twenty would go. Ranked rows, `prompt` and `completions` from best to worst, are made pairs.
  *
- * @param source the text of a file, or its lines: JSON lines, a JSON list, or a table by columns
+ * @param source the text of a file, or its lines: JSON lines, a JSON list, a table by columns, or CSV
  * @returns pairs and report, or the sentences that say what to mend
  * @example
  * ```ts
@@ -38,53 +36,85 @@ export type LoadOptions = {
  */
 export function readPairs(
   source: string | readonly string[],
-  { drop = ["identical", "emptyReply", "oddDialogue"], mostDropped = 0.05 }: LoadOptions = {},
+  options: LoadOptions = {},
 ): Result<Failure, Loaded<Pair>> {
-  const rows = rowsOf(source);
-  if (rows._tag === "Left") return inputFailure(...issueSentences(rows.left));
-  if (rows.right.length === 0) {
-    return inputFailure("Cannot load pairs as there must be at least one row: there is none");
-  }
-  const [lefts, decoded] = pipe(rows.right, map(decodeRow), separate);
-  const issues = lefts.flat();
-  const stops = ({ reason }: Issue): boolean => !(drop as readonly string[]).includes(reason);
-  const wrong = lefts.filter((row) => row.some(stops));
-  if (wrong.length > 0) {
-    return inputFailure(
-      `Cannot load pairs as every row must be right: ${wrong.length} of ${rows.right.length} are not`,
-      ...issueSentences(wrong.flat().filter(stops)),
-    );
-  }
-  const report: LoadReport = {
-    rows: rows.right.length,
-    kept: decoded.length,
-    dropped: tally(issues as readonly { readonly reason: DropReason; readonly id: string }[]),
-    truncated: [],
-    unread: countNames(decoded.map(({ unread }) => unread)),
-  };
-  const loss = lossSentence("load pairs", report, mostDropped);
-  return loss === undefined
-    ? right({ data: decoded.map(({ pair }) => pair), report })
-    : inputFailure(loss, ...issueSentences(issues));
+  return readAll(pairReader(options), source);
 }
 
-/** A pair, and the names of the fields in its row that no pair has. */
-type Decoded = { readonly pair: Pair; readonly unread: readonly string[] };
-
-function decodeRow(row: Row): Result<readonly Issue[], Decoded> {
-  return pipe(
-    valueOf(row),
-    E.flatMap((value) =>
-      pipe(
-        decodePair(value, row.place),
-        E.map((pair) => ({ pair, unread: Object.keys(value as object).filter((name) => !PAIR_FIELDS.includes(name)) })),
-      )
-    ),
-  );
+/**
+ * {@link readPairs} for text in pieces, or for records; with `each`, what is kept of every pair, so that texts need not stay
+ * in memory.
+ *
+ * @example
+ * ```ts
+ * import { CHAT_TOKENS, encodePair, pairReader, readTable, trainTokenizer } from "@logratio/logratio";
+ * const tokenizer = trainTokenizer([], { vocabSize: 259, specialTokens: CHAT_TOKENS });
+ * const rows = await readTable("pairs.jsonl", pairReader({}, (pair) => encodePair(tokenizer, pair))); // token ids alone
+ * ```
+ */
+export function pairReader(options?: LoadOptions): TableReader<Loaded<Pair>>;
+/** With what is kept of every pair. */
+export function pairReader<T>(options: LoadOptions, each: (pair: Pair) => T): TableReader<Loaded<T>>;
+export function pairReader(
+  { ranked = "all", ...options }: LoadOptions = {},
+  each: (pair: Pair) => unknown = (pair) => pair,
+): TableReader<Loaded<unknown>> {
+  return dataReader({
+    action: "load pairs",
+    kinds: ["pairs", "ranked"],
+    madeOf: "ranked rows",
+    refusal: {
+      rule: "every row must have a chosen and a rejected completion",
+      remedy: "put two completions of a prompt into one row",
+    },
+    decode: (kind, row, place) =>
+      kind === "pairs"
+        ? pipe(decodePair(row, place), E.map((pair) => [pair]))
+        : pipe(decodeRanked(row, place), E.map((row) => rankedPairs(row, ranked))),
+    textsOf: ({ chosen, rejected }) => [chosen, rejected],
+    each,
+  }, options);
 }
 
-function countNames(lists: readonly (readonly string[])[]): LoadReport["unread"] {
-  const counts = new Map<string, number>();
-  for (const name of lists.flat()) counts.set(name, (counts.get(name) ?? 0) + 1);
-  return Array.from(counts, ([field, rows]) => ({ field, rows }));
+/**
+ * The unpaired rows of a text: `prompt`, `completion` and `label`, true for a good completion. Pairs are made two rows each.
+ *
+ * @param source the text of a file, or its lines: JSON lines, a JSON list, a table by columns, or CSV
+ * @returns rows and report, or the sentences that say what to mend
+ * @example
+ * ```ts
+ * import { readUnpaired } from "@logratio/logratio";
+ * readUnpaired("prompt,completion,label\n2 + 2?,4,true\n");
+ * ```
+ */
+export function readUnpaired(
+  source: string | readonly string[],
+  options: ReadOptions = {},
+): Result<Failure, Loaded<UnpairedRow>> {
+  return readAll(unpairedReader(options), source);
+}
+
+/** {@link readUnpaired} for text in pieces, or for records. */
+export function unpairedReader(options: ReadOptions = {}): TableReader<Loaded<UnpairedRow>> {
+  return dataReader({
+    action: "load unpaired rows",
+    kinds: ["unpaired", "pairs"],
+    madeOf: "pairs",
+    refusal: {
+      rule: "every row must have a completion and a label",
+      remedy: "a ranking does not say which of its completions are good",
+    },
+    decode: (kind, row, place) =>
+      kind === "pairs"
+        ? pipe(decodePair(row, place), E.map(unpair))
+        : pipe(decodeUnpaired(row, place), E.map((row) => [row])),
+    textsOf: ({ completion, label }) => [completion, String(label)],
+    each: (row) => row,
+  }, options);
+}
+
+function readAll<T>(reader: TableReader<T>, source: string | readonly string[]): Result<Failure, T> {
+  if (typeof source === "string") reader.push(source);
+  else for (const line of source) reader.push(`${line}\n`);
+  return reader.end();
 }

@@ -4,10 +4,10 @@
 import * as E from "@fp-ts/core/Either";
 import { pipe } from "@fp-ts/core/Function";
 import { all, left, type Result, right } from "../result.ts";
-import { type Message, type Prompt, promptMessages } from "./chat.ts";
-import { readMessages, splitDialogues, splitTexts, type Texts } from "./dialogue.ts";
-import { fault, type Fields, has, type Read, readFields, readId, readNames, readNumber } from "./field.ts";
-import { type Issue, issueAt, type Place, shown } from "./issue.ts";
+import { type Prompt, promptMessages } from "./chat.ts";
+import { agrees, isBlank, readText, splitDialogues, splitTexts, type Texts, withPrompt } from "./dialogue.ts";
+import { decodeFields, fault, type Fields, has, type Read, readId, readNames, readNumber } from "./field.ts";
+import { type Issue, type Place, shown, unreadable } from "./issue.ts";
 
 /** One comparison: of two completions of a prompt, the chosen is preferred to the rejected. */
 export type Pair = {
@@ -41,24 +41,13 @@ export type Pair = {
  * ```
  */
 export function decodePair(row: unknown, place: Place): Result<readonly Issue[], Pair> {
-  const read = pipe(readFields(row), E.flatMap((fields) => readPair(fields, place.row)));
-  return pipe(
-    read,
-    E.mapLeft((faults) => {
-      const id = pipe(
-        readFields(row),
-        E.flatMap((fields) => readId(fields, place.row)),
-        E.getOrElse(() => `${place.row}`),
-      );
-      return faults.map((fault) => issueAt(place, id, fault));
-    }),
-  );
+  return decodeFields(row, place, (fields) => readPair(fields, place.row));
 }
 
 function readPair(fields: Fields, row: number): Read<Pair> {
   return pipe(
     all({
-      names: readNames(fields),
+      names: readNames(fields, "pairs"),
       id: readId(fields, row),
       texts: has(fields, "chosen") && has(fields, "rejected") ? readTexts(fields) : left([]), // readNames says it
       margin: readNumber(fields, "margin"),
@@ -72,21 +61,13 @@ function readPair(fields: Fields, row: number): Read<Pair> {
 function readTexts(fields: Fields): Read<Texts> {
   return pipe(
     all({
-      prompt: has(fields, "prompt") ? readText(fields, "prompt") : right(undefined),
-      chosen: readText(fields, "chosen"),
-      rejected: readText(fields, "rejected"),
+      prompt: has(fields, "prompt") ? readText(fields.prompt, "prompt") : right(undefined),
+      chosen: readText(fields.chosen, "chosen"),
+      rejected: readText(fields.rejected, "rejected"),
     }),
     E.flatMap(({ prompt, chosen, rejected }) => join(prompt, chosen, rejected)),
     E.flatMap(checkTexts),
   );
-}
-
-function readText(fields: Fields, name: string): Read<Prompt> {
-  const value = fields[name];
-  if (typeof value === "string") return right(value);
-  return Array.isArray(value)
-    ? readMessages(value, name)
-    : fault(`field "${name}" must be a string or a list of messages`, value);
 }
 
 function join(prompt: Prompt | undefined, chosen: Prompt, rejected: Prompt): Read<Texts> {
@@ -95,10 +76,8 @@ function join(prompt: Prompt | undefined, chosen: Prompt, rejected: Prompt): Rea
   }
   if (typeof chosen === "string" || typeof rejected === "string") {
     const strings = typeof chosen === "string" ? "chosen" : "rejected";
-    return left([{
-      reason: "unreadable",
-      rule: `chosen and rejected must both be strings or both be lists of messages: only ${strings} is a string`,
-    }]);
+    const rule = "chosen and rejected must both be strings or both be lists of messages";
+    return left([unreadable(`${rule}: only ${strings} is a string`)]);
   }
   if (prompt === undefined) return splitDialogues(chosen, rejected);
   const turns = promptMessages(prompt);
@@ -112,26 +91,10 @@ function join(prompt: Prompt | undefined, chosen: Prompt, rejected: Prompt): Rea
   );
 }
 
-/** A completion given as one message continues the prompt; a longer list repeats it. */
-function withPrompt(turns: readonly Message[], completion: readonly Message[]): readonly Message[] {
-  return completion.length === 1 ? [...turns, ...completion] : completion;
-}
-
-/** Whether an explicit prompt is the dialogue's: the same messages, or as a string the last of them. */
-function agrees(prompt: Prompt, turns: Prompt): boolean {
-  const messages = promptMessages(turns);
-  const last = messages.at(-1);
-  if (typeof prompt === "string") return last?.role === "user" && last.content.trim() === prompt.trim();
-  return prompt.length === messages.length &&
-    prompt.every(({ role, content }, i) => role === messages[i]?.role && content === messages[i]?.content);
-}
-
-const blank = (text: string): boolean => text.trim() === "";
-
 function checkTexts(texts: Texts): Read<Texts> {
   const { prompt, chosen, rejected } = texts;
-  if (promptMessages(prompt).every(({ content }) => blank(content))) return fault("a prompt must not be empty", prompt);
-  const empty = blank(chosen) ? "chosen" : blank(rejected) ? "rejected" : undefined;
+  if (isBlank(prompt)) return fault("a prompt must not be empty", prompt);
+  const empty = isBlank(chosen) ? "chosen" : isBlank(rejected) ? "rejected" : undefined;
   if (empty !== undefined) {
     return left([{ reason: "emptyReply", rule: `a reply must not be empty: ${empty} is` }]);
   }

@@ -18,6 +18,20 @@ export type LoadReport = {
   readonly truncated: readonly Tally<CutReason>[];
   /** Fields that no pair has, with the number of kept rows that have them. */
   readonly unread: readonly { readonly field: string; readonly rows: number }[];
+  /** What was met while reading; absent where rows were not read but drawn. */
+  readonly source?: SourceReport;
+};
+
+/** What a source held. */
+export type SourceReport = {
+  /** Rows of the source, where each gives several: ranked ones that were made pairs, pairs that were made unpaired rows. */
+  readonly made?: { readonly from: number; readonly kind: "ranked rows" | "pairs" };
+  /** Different prompts of the kept rows; those that differ in blanks alone are one. */
+  readonly prompts: number;
+  /** Rows kept that say the same as an earlier one, prompt and completions. */
+  readonly repeated: number;
+  /** Bytes that the kept rows take: 1 or 2 a character, 4 a token id. */
+  readonly bytes: number;
 };
 
 /** Rows with the account of how they came to be. */
@@ -38,8 +52,8 @@ const CUT: Readonly<Record<CutReason, string>> = {
   promptStart: "the start of the prompt was cut to fit the context",
 };
 
-/** Row names shown per reason; all are counted. */
-const SHOWN = 20;
+/** Row names shown per reason, and sentences; all are counted. */
+export const SHOWN = 20;
 
 /** Groups names by reason, reasons in the order met. */
 export function tally<Reason>(
@@ -64,7 +78,7 @@ export function countOf(tallies: readonly Tally<unknown>[]): number {
  *
  * Rows without an id of their own go by their place, and the first is row 0.
  */
-export function reportText({ rows, kept, dropped, truncated, unread }: LoadReport): string {
+export function reportText({ rows, kept, dropped, truncated, unread, source }: LoadReport): string {
   const number = (n: number): string => n.toLocaleString("en-US");
   const named = (ids: readonly string[]): string => {
     const more = ids.length > SHOWN ? ` and ${number(ids.length - SHOWN)} more` : "";
@@ -76,17 +90,36 @@ export function reportText({ rows, kept, dropped, truncated, unread }: LoadRepor
     `${number(kept)} of ${number(rows)} rows kept, ${number(countOf(dropped))} dropped, ${
       number(countOf(truncated))
     } truncated.`,
+    ...source === undefined ? [] : sourceLines(source),
     ...dropped.map(({ reason, ids }) => line("dropped", ids, DROPPED[reason])),
     ...truncated.map(({ reason, ids }) => line("truncated", ids, CUT[reason])),
     ...unread.map(({ field, rows }) => `Field "${field}" of ${number(rows)} row${rows === 1 ? "" : "s"} was not read.`),
   ].join("\n");
 }
 
+function sourceLines({ made, prompts, repeated, bytes }: SourceReport): readonly string[] {
+  const number = (n: number): string => n.toLocaleString("en-US");
+  const size = bytes < 1e5 ? `${number(bytes)} bytes` : `${(bytes / 1e6).toFixed(1)} MB`;
+  const again = repeated === 0
+    ? "no row repeats"
+    : repeated === 1
+    ? "1 row repeats"
+    : `${number(repeated)} rows repeat`;
+  return [
+    ...made === undefined ? [] : [`They were made from ${number(made.from)} ${made.kind}.`],
+    `${number(prompts)} different prompt${prompts === 1 ? "" : "s"}, ${again} an earlier one; ${size} in memory.`,
+  ];
+}
+
 /** The sentences of issues, the first 20 in full and the number of the others. */
 export function issueSentences(issues: readonly Issue[]): readonly string[] {
-  const more = issues.length - SHOWN;
-  const sentences = issues.slice(0, SHOWN).map(({ sentence }) => sentence);
-  return more > 0 ? [...sentences, `… and ${more.toLocaleString("en-US")} more like these`] : sentences;
+  return firstSentences(issues.slice(0, SHOWN).map(({ sentence }) => sentence), issues.length);
+}
+
+/** The first 20 of so many sentences, and the number of the others. */
+export function firstSentences(sentences: readonly string[], count: number): readonly string[] {
+  const more = count - SHOWN;
+  return more > 0 ? [...sentences.slice(0, SHOWN), `… and ${more.toLocaleString("en-US")} more like these`] : sentences;
 }
 
 /** The sentence that refuses to go on when more than a share of the rows would be dropped; `undefined` when it may. */

@@ -1,82 +1,116 @@
 /**
- * Rows out of a text: JSON lines, a JSON list of rows, or a table by columns.
+ * Rows out of a source that comes in pieces: JSON lines, a JSON list of rows, a table by columns, CSV, or records.
  */
-import { left, type Result, right } from "../result.ts";
-import type { Fields } from "./field.ts";
-import { type Fault, type Issue, issueAt, type Place, shown } from "./issue.ts";
-import { jsonFault } from "./json_fault.ts";
+import { csvReader } from "../table/csv.ts";
+import { lineReader, LONGEST } from "../table/lines.ts";
+import type { TableRecord } from "../table/table_reader.ts";
+import { readCells } from "./cells.ts";
+import { ALL_FIELDS } from "./field.ts";
+import { type Fault, type Place, tooLong, unreadable } from "./issue.ts";
+import { jsonLines, jsonWhole } from "./json_rows.ts";
 
-/** A row and where it stands: a line of JSON yet to be parsed, or a value. */
-export type Row = { readonly place: Place; readonly json: string } | { readonly place: Place; readonly value: unknown };
+/** Where rows go. */
+export interface RowSink {
+  /** Told once, before the rows of CSV or of records: the names of the columns. */
+  readonly columns: (names: readonly string[], place: Place) => void;
+  readonly row: (value: unknown, place: Place) => void;
+  /** Told of a row that has no value, and why. */
+  readonly faults: (faults: readonly Fault[], place: Place) => void;
+}
+
+/** Where rows go that are not counted yet: they stand in a line, or in a list. */
+export interface UncountedSink {
+  readonly row: (value: unknown, line?: number) => void;
+  readonly faults: (faults: readonly Fault[], line: number) => void;
+}
+
+/** Takes the lines of a text of one kind; blank ones are empty. `end` after the last. */
+export interface TextRows {
+  readonly line: (text: string, line: number) => void;
+  readonly end: () => void;
+}
+
+/** Takes text piece by piece, or records; `end` after the last. */
+export interface RowReader {
+  readonly push: (piece: string) => void;
+  readonly records: (records: readonly TableRecord[]) => void;
+  readonly end: () => void;
+}
 
 /**
- * The rows of a text, in order. Lines end at `\n` or `\r\n` and nowhere else, for a U+2028 may stand inside a string; blank
- * lines and a byte order mark are skipped. A text that is one JSON value may go over several lines: a list stands for its
- * rows, and so does a table of equally long columns, `{"prompt": […], "chosen": […], "rejected": […]}`.
+ * A reader of rows, which are counted from 0. Lines end at `\n` or `\r\n` and nowhere else, for a U+2028 may stand inside a
+ * string; blank ones and a byte order mark are skipped.
  *
- * @param source a text, or its lines
- * @returns the rows, or why a text that is one value has none
+ * The first line tells what a text is. `[` opens a list of rows. A JSON value alone may go over several lines, and stands
+ * for its rows if it is a table of equally long columns, `{"prompt": […], "chosen": […], "rejected": […]}`. A header that
+ * names fields of ours, or the ending `.csv` or `.tsv` of the name, makes it CSV. All else is JSON lines.
+ *
+ * @param name of the source, if it has one
+ * @param longest characters of a line, a cell or a list
  */
-export function rowsOf(source: string | readonly string[]): Result<readonly Issue[], readonly Row[]> {
-  const lines = typeof source === "string" ? source.replace(/^\ufeff/, "").split("\n") : source;
-  const rows = lines.flatMap((json, i) => json.trim() === "" ? [] : [{ json, line: i + 1 }])
-    .map(({ json, line }, row) => ({ place: { row, line }, json }));
-  const [first, second] = rows;
-  if (first === undefined) return right([]);
-  const list = first.json.trimStart().startsWith("[");
-  if (!list && second !== undefined && jsonFault(first.json) !== first.json.length) return right(rows);
-  const text = lines.join("\n");
-  const fault = jsonFault(text);
-  if (fault !== undefined) return list ? left([brokenAt(lines, fault)]) : right(rows);
-  return rowsOfValue(JSON.parse(text), first.place);
+export function rowReader(sink: RowSink, name = "", longest = LONGEST): RowReader {
+  let rows = 0, names: readonly string[] | undefined, text: TextRows | undefined;
+  const counted: UncountedSink = {
+    row: (value, line) => sink.row(value, placeOf(rows++, line)),
+    faults: (faults, line) => sink.faults(faults, placeOf(rows++, line)),
+  };
+  const open = (first: string): TextRows => {
+    const start = first.trimStart()[0];
+    if (start === "[") return jsonWhole(counted, longest);
+    if (start === "{" || !isCsv(first, name)) return jsonLines(counted, longest);
+    return csvRows(counted, (columns, line) => sink.columns(columns, placeOf(-1, line)), longest);
+  };
+  const lines = lineReader({
+    line: (line, at) => {
+      const blank = line === "" || (line.charCodeAt(0) <= 32 && line.trim() === "");
+      if (!blank) text ??= open(line);
+      text?.line(line, at);
+    },
+    overlong: (line) => counted.faults([tooLong(longest)], line),
+  }, longest);
+  return {
+    push: lines.push,
+    records: (records) => {
+      if (names === undefined && records[0] !== undefined) sink.columns(names = Object.keys(records[0]), { row: -1 });
+      for (const record of records) counted.row(plainValues(record));
+    },
+    end: () => {
+      lines.end();
+      text?.end();
+    },
+  };
 }
 
-/** The value of a row. */
-export function valueOf(row: Row): Result<readonly Issue[], unknown> {
-  if ("value" in row) return right(row.value);
-  try {
-    return right(JSON.parse(row.json));
-  } catch {
-    return left([issueAt(row.place, String(row.place.row), notJson(row.json, jsonFault(row.json) ?? row.json.length))]);
-  }
+function placeOf(row: number, line: number | undefined): Place {
+  return line === undefined ? { row } : { row, line };
 }
 
-function notJson(line: string, at: number): Fault {
-  const rest = line.slice(at).trim();
-  const where = rest === ""
-    ? `it breaks off after character ${at}`
-    : `it is wrong from character ${at + 1} on, ${shown(rest.slice(0, 20))}`;
-  return { reason: "unreadable", rule: `it must be JSON: ${where}` };
+/** What no first character tells, the ending of the name does, or a field of ours in the header. */
+function isCsv(header: string, name: string): boolean {
+  const [, ending] = /\.(csv|tsv|json|jsonl|ndjson)(?:\.gz)?$/i.exec(name) ?? [];
+  if (ending !== undefined) return /^.sv$/i.test(ending);
+  return header.split(/[,;\t]/).some((cell) => ALL_FIELDS.includes(cell.trim().replace(/^"|"$/g, "")));
 }
 
-function brokenAt(lines: readonly string[], at: number): Issue {
-  let [line, rest] = [0, at];
-  while (line < lines.length - 1 && rest > (lines[line] as string).length) rest -= (lines[line++] as string).length + 1;
-  return issueAt({ row: 0, line: line + 1 }, "0", notJson(lines[line] as string, rest));
+/** A record with plain numbers, and without the fields that nobody wanted. */
+function plainValues(record: TableRecord): TableRecord {
+  const entries = Object.entries(record).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === "bigint" ? Number(value) : value]));
 }
 
-function rowsOfValue(value: unknown, place: Place): Result<readonly Issue[], readonly Row[]> {
-  if (Array.isArray(value)) return right(value.map((one, row) => ({ place: { row }, value: one })));
-  if (!isTable(value)) return right([{ place, value }]);
-  const columns = Object.entries(value);
-  const lengths = columns.map(([, column]) => Array.isArray(column) ? column.length : -1);
-  if (lengths.includes(-1) || lengths.some((length) => length !== lengths[0])) {
-    const sizes = columns.map(([name], i) => `${name} has ${lengths[i] === -1 ? "none" : lengths[i]}`).join(", ");
-    const rule = `the columns of a table must have equally many rows: ${sizes}`;
-    return left([issueAt(place, "0", { reason: "unreadable", rule })]);
-  }
-  const table = columns as readonly (readonly [string, readonly unknown[]])[];
-  return right(Array.from({ length: lengths[0] as number }, (_, row) => ({
-    place: { row },
-    value: Object.fromEntries(table.map(([name, column]) => [name, column[row]])),
-  })));
-}
-
-/** Whether a text field holds a list of texts, or of lists; a list of messages is one text. */
-function isTable(value: unknown): value is Fields {
-  if (typeof value !== "object" || value === null) return false;
-  return ["prompt", "chosen", "rejected"].some((name) => {
-    const column = (value as Fields)[name];
-    return Array.isArray(column) && (typeof column[0] === "string" || Array.isArray(column[0]));
-  });
+function csvRows(
+  sink: UncountedSink,
+  columns: (names: readonly string[], line: number) => void,
+  longest: number,
+): TextRows {
+  let names: readonly string[] = [];
+  return csvReader({
+    header: (cells, line) => columns(names = cells.map((cell) => cell.trim()), line),
+    row: (cells, line) => {
+      const fields = readCells(names, cells);
+      if (fields._tag === "Right") sink.row(fields.right, line);
+      else sink.faults(fields.left, line);
+    },
+    fault: (line, rule) => sink.faults([unreadable(rule)], line),
+  }, longest);
 }

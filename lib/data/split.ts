@@ -2,7 +2,8 @@
  * Rows to learn from and rows to judge by, with no prompt on both sides.
  */
 import { fold, type Key } from "../tensor/random.ts";
-import { type Prompt, promptMessages } from "./chat.ts";
+import type { Prompt } from "./chat.ts";
+import { promptName } from "./prompt_name.ts";
 
 /** Two parts of some rows. */
 export type PromptSplit<T> = { readonly train: readonly T[]; readonly heldOut: readonly T[] };
@@ -14,7 +15,8 @@ export type PromptSplit<T> = { readonly train: readonly T[]; readonly heldOut: r
  * does not depend on the order of the rows.
  *
  * @param key decides which prompts are held out
- * @param rows rows with prompts; a string and the same text as a single user message are one prompt
+ * @param rows rows with prompts; those that differ in blanks alone are one, and so are a string and the same text as a single
+ * user message
  * @param fraction share of the distinct prompts to hold out, 0 to 1; rounded, but neither side is left empty when there
  * are two prompts and the fraction is neither 0 nor 1
  * @throws {RangeError} if `fraction` is not from 0 to 1
@@ -27,9 +29,7 @@ export function splitByPrompt<T extends { readonly prompt: Prompt }>(
   if (!(fraction >= 0 && fraction <= 1)) {
     throw new RangeError(`Cannot split by prompt as fraction must be from 0 to 1: current value is ${fraction}`);
   }
-  const nameOf = ({ prompt }: T): string =>
-    JSON.stringify(promptMessages(prompt).map(({ role, content }) => [role, content]));
-  const names = rows.map(nameOf);
+  const names = rows.map(({ prompt }) => promptName(prompt));
   const hashed = [...new Set(names)].map((name) => ({ name, hash: fold(key, name) }));
   hashed.sort((a, b) => a.hash[0] - b.hash[0] || a.hash[1] - b.hash[1] || (a.name < b.name ? -1 : 1));
   const inside = fraction > 0 && fraction < 1 && hashed.length > 1;

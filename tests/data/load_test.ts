@@ -24,6 +24,7 @@ Deno.test("readPairs() gives every pair, in order, and the report", () => {
         dropped: [],
         truncated: [],
         unread: [{ field: "source", rows: 2 }, { field: "note", rows: 1 }],
+        source: { prompts: 1, repeated: 1, bytes: 8 },
       },
     }),
   );
@@ -58,6 +59,7 @@ Deno.test("readPairs() drops and names what teaches nothing, up to one row in tw
   assertEquals(
     E.isRight(result) && reportText(result.right.report),
     "57 of 60 rows kept, 3 dropped, 0 truncated.\n" +
+      "57 different prompts, no row repeats an earlier one; 550 bytes in memory.\n" +
       "2 rows dropped as chosen and rejected are identical: rows 57, q-7.\n" +
       "1 row dropped as a reply is empty: row 58.",
   );

@@ -1,34 +1,46 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import * as E from "@fp-ts/core/Either";
-import { rowsOf, valueOf } from "../../lib/data/rows.ts";
+import { issueAt, type Place } from "../../lib/data/issue.ts";
+import { rowReader } from "../../lib/data/rows.ts";
 
-/** What a source reads as: values, or the sentences of what is wrong. */
-function read(source: string | readonly string[]): readonly unknown[] {
-  const rows = rowsOf(source);
-  if (E.isLeft(rows)) return rows.left.map(({ sentence }) => sentence);
-  return rows.right.map(valueOf).map((value) => E.isLeft(value) ? value.left[0]?.sentence : value.right);
+type Seen = { readonly values: readonly unknown[]; readonly places: readonly (readonly number[])[] };
+
+/** What a source reads as: values, or the sentences of what is wrong, each with its row and line. */
+function seen(pieces: readonly string[], name?: string, longest?: number): Seen {
+  const values: unknown[] = [], places: number[][] = [];
+  const at = ({ row, line }: Place): number => places.push(line === undefined ? [row] : [row, line]);
+  const reader = rowReader(
+    {
+      columns: () => {},
+      row: (value, place) => values.push(value) && at(place),
+      faults: (faults, place) => {
+        values.push(...faults.map((fault) => issueAt(place, "", fault).sentence));
+        at(place);
+      },
+    },
+    name,
+    longest,
+  );
+  pieces.forEach(reader.push);
+  reader.end();
+  return { values, places };
 }
 
-/** Row and line numbers of a source. */
-function places(source: string): readonly unknown[] {
-  const rows = rowsOf(source);
-  return E.isLeft(rows) ? [] : rows.right.map(({ place: { row, line } }) => line === undefined ? [row] : [row, line]);
-}
+const read = (source: string, name?: string): readonly unknown[] => seen([source], name).values;
+const places = (source: string): Seen["places"] => seen([source]).places;
 
-Deno.test("rowsOf() counts lines from 1, blank ones included, and rows from 0, without them", () => {
+Deno.test("rowReader() counts lines from 1, blank ones included, and rows from 0, without them", () => {
   const source = '{"a":1}\n\n  \n{"a":2}\r\n{"a":3}\n';
   assertEquals(read(source), [{ a: 1 }, { a: 2 }, { a: 3 }]);
   assertEquals(places(source), [[0, 1], [1, 4], [2, 5]]);
 });
 
-Deno.test("rowsOf() splits at line feeds alone, takes lines as they are, and skips a byte order mark", () => {
+Deno.test("rowReader() splits at line feeds alone, and skips a byte order mark", () => {
   assertEquals(read('\ufeff{"a":"x\u2028y\u2029z\u0085"}\n{"a":"b"}'), [{ a: "x\u2028y\u2029z\u0085" }, { a: "b" }]);
-  assertEquals(read(['{"a":1}', "", '{"a":2}']), [{ a: 1 }, { a: 2 }]);
   assertEquals([read(""), read("\n \r\n")], [[], []]);
 });
 
-Deno.test("rowsOf() reads what JSON.stringify wrote, one value a line", () => {
+Deno.test("rowReader() reads what JSON.stringify wrote, one value a line", () => {
   fc.assert(fc.property(fc.array(fc.dictionary(fc.string(), fc.jsonValue()), { minLength: 2 }), (values) => {
     const plain = values.map((value) => JSON.parse(JSON.stringify(value)));
     assertEquals(read(plain.map((value) => JSON.stringify(value)).join("\n")), plain);
