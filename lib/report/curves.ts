@@ -115,35 +115,44 @@ export function lineOf({ points }: Curve, name: string): readonly LinePoint[] {
   });
 }
 
-/** A chart for each figure; what is told of chosen and rejected stands in one. What never changes is said in words. */
+/**
+ * A chart for each figure, those of the last loop first; what is told of chosen and rejected stands in one. What is not
+ * known to be worth a look is folded, what never changes is said in words.
+ */
 export function curveSections(curves: readonly Curve[]): readonly Section[] {
-  const telling = curves.filter(({ points }) => points.length > 0);
-  return telling.flatMap((curve) => {
+  const telling = curves.filter(({ points }) => points.length > 0).toReversed();
+  const all = telling.flatMap((curve) => {
     const stage = telling.length === 1 ? "" : `${curve.stage.split("/").at(-1)}: `;
     const names = [...new Set(curve.points.flatMap(({ figures }) => Object.keys(figures)))].toSorted(byWorth);
-    const lines = names.map((name) => ({ name, points: lineOf(curve, name) }));
-    const moving = lines.filter((line) => !isConstant(line));
-    const titles = [...new Set(moving.map(({ name }) => titleOf(name)))];
-    return [
-      ...titles.map((title): Section & LineChart => ({
-        ...{ part: "course", type: "lines", title: stage + title, unit: curve.unit },
-        ...MEANING[title] !== undefined && { note: MEANING[title] },
-        lines: moving.filter(({ name }) => titleOf(name) === title).map(({ name, points }) => (
-          { name: name === title ? name : name.slice(title.length + 1), points }
-        )),
-      })),
-      ...constants(stage, lines.filter(isConstant)),
-    ];
+    return names.map((name) => ({ stage, name, unit: curve.unit, points: lineOf(curve, name) }));
   });
+  const charts = [...Map.groupBy(all.filter((line) => !isConstant(line)), ({ stage, name }) => stage + titleOf(name))];
+  const sections = charts.map(([title, lines]) => chartSection(title, lines));
+  const constant = all.filter(isConstant).map(({ stage, name, points }) =>
+    `${stage}${name} ${brief(points[0]?.y ?? NaN)}`
+  );
+  return [
+    ...sections.filter(({ folded }) => folded !== true),
+    ...sections.filter(({ folded }) => folded === true),
+    ...constant.length === 0 ? [] : [
+      { part: "course", type: "text", title: "The same at every step", lines: [constant.join(", ")] } as const,
+    ],
+  ];
 }
 
 const isConstant = ({ points }: Line): boolean => points.every(({ low, high }) => low === high && low === points[0]?.y);
 
-/** Lines that no picture would make clearer, in words. */
-function constants(stage: string, lines: readonly Line[]): readonly Section[] {
-  if (lines.length === 0) return [];
-  const said = lines.map(({ name, points }) => `${name} ${brief(points[0]?.y ?? NaN)}`);
-  return [{ part: "course", type: "text", title: `${stage}the same at every step`, lines: [said.join(", ")] }];
+function chartSection(title: string, lines: readonly (Line & Pick<LineChart, "unit">)[]): Section & LineChart {
+  const [{ name, unit }] = lines as readonly [Line & Pick<LineChart, "unit">];
+  const meaning = MEANING[titleOf(name)];
+  return {
+    ...{ part: "course", type: "lines", title, unit },
+    ...meaning === undefined ? { folded: true } : { note: meaning },
+    lines: lines.map(({ name, points }) => ({
+      name: lines.length === 1 ? name : name.split("/").at(-1) ?? name,
+      points,
+    })),
+  };
 }
 
 /** `logps/chosen` and `logps/rejected` are drawn under `logps`, all else under its own name. */
@@ -151,25 +160,30 @@ const titleOf = (name: string): string => name.replace(/\/(chosen|rejected)$/, "
 
 /** Figures worth seeing first, as the field calls them, and what they mean. */
 const MEANING: Readonly<Record<string, string>> = {
+  gold: "how good the policy's replies truly are",
+  proxy: "mean reward of its replies, which training makes large",
   loss: "what training makes small",
-  eval_loss: "the same on rows that it does not train on",
+  eval_loss: "the loss on rows that it does not train on",
   accuracy: "share of the batch's pairs whose chosen completion has the higher reward",
-  "rewards/accuracies": "share of the batch's pairs whose chosen completion has the higher reward",
-  "rewards/margins": "reward of the chosen completion less that of the rejected one",
-  "rewards": "of chosen and rejected completions",
-  "objective/scores": "mean score of the reward model, which training makes large",
-  "objective/kl": "distance from the reference policy, nats a completion",
-  "logps": "log-probability of chosen and rejected completions, nats",
-  "grad_norm": "norm of the gradient before clipping",
-  "learning_rate": "size of the optimizer's steps",
-  "rewards/ties": "share of pairs with equal rewards, as all are before the first step",
+  margin: "reward of the chosen completion less that of the rejected one",
+  "rewards/accuracies": "share of the batch's pairs whose chosen completion has the higher implicit reward",
+  "rewards/margins": "implicit reward of the chosen completion less that of the rejected one",
+  rewards: "implicit rewards of chosen and rejected completions, nats",
+  logps: "log-probability of chosen and rejected completions, nats",
+  kl: "distance from the reference policy, nats a reply",
+  length: "tokens of a reply",
+  diversity: "share of the replies that are like no other",
+  entropy: "how open the policy still is, nats a token",
+  "objective/scores": "mean score of the reward model",
+  "objective/kl": "distance from the reference policy, nats a reply",
+  "policy/clipfrac_avg": "share of the tokens whose ratio is clipped",
+  "val/explained_variance": "how much of the returns the value model foresees",
+  grad_norm: "norm of the gradient before clipping",
+  learning_rate: "size of the optimizer's steps",
 };
 
 function byWorth(a: string, b: string): number {
   const order = Object.keys(MEANING);
-  const rank = (name: string): number => {
-    const at = order.indexOf(titleOf(name));
-    return at < 0 ? order.indexOf("grad_norm") - 0.5 : at;
-  };
+  const rank = (name: string): number => order.includes(titleOf(name)) ? order.indexOf(titleOf(name)) : order.length;
   return rank(a) - rank(b);
 }

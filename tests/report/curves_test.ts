@@ -72,10 +72,23 @@ Deno.test("figures of chosen and rejected share a chart, others have their own, 
     "loss",
     "rewards/margins",
     "logps",
-    "custom",
     "grad_norm",
+    "custom",
   ]);
   assertEquals(lines(curves)[2]?.lines.map(({ name }) => name), ["rejected", "chosen"]);
+});
+
+Deno.test("the last loop comes first, and figures that nobody explained are folded", () => {
+  let curves: readonly Curve[] = [];
+  for (const stage of ["warmStart", "dpoUpdate"]) {
+    for (const i of [1, 2]) curves = advanceCurves(curves, step(["dpo", stage], [i, 2], { loss: i, odd: i }));
+  }
+  assertEquals(curveSections(curves).map(({ title, folded = false }) => [title, folded]), [
+    ["dpoUpdate: loss", false],
+    ["warmStart: loss", false],
+    ["dpoUpdate: odd", true],
+    ["warmStart: odd", true],
+  ]);
 });
 
 Deno.test("what never changes is said in words, and what is not finite is left out", () => {

@@ -25,7 +25,7 @@ Deno.test("a page holds no lone surrogate and no control character", () => {
 });
 
 Deno.test("whatever the text, no tag, quote or entity of its own comes through", () => {
-  fc.assert(fc.property(fc.string({ unit: "binary" }), (text) => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 60 }), (text) => {
     const inside = markup`<i>${text}</i>`().slice(3, -4);
     assertEquals(/[<>"']|&(?!(amp|lt|gt|quot|#39);)/.test(inside), false);
     const back = inside.replace(/&lt;/g, "<").replace(/&gt;/g, ">").replace(/&quot;/g, '"').replace(/&#39;/g, "'")
