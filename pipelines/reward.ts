@@ -1,5 +1,15 @@
 /** A reward model, fitted to preference pairs by Bradley–Terry: `deno run pipelines/reward.ts`. */
-import { count, define, evaluateReward, fitBradleyTerry, loadPairs, number, pipeline, tokenize } from "../mod.ts";
+import {
+  count,
+  define,
+  evaluateReward,
+  fitBradleyTerry,
+  loadPairs,
+  number,
+  oneOf,
+  pipeline,
+  tokenize,
+} from "../mod.ts";
 import { main } from "./main.ts";
 import { rewardSummary } from "./reward_summary.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
@@ -7,13 +17,18 @@ import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart 
 const { world: _, prompts: __, ...setup } = SETUP;
 
 export const settings = define({
-  lr: number(1e-3, { above: 0, help: "peak learning rate" }),
+  lr: number(6e-4, { above: 0, help: "peak learning rate" }),
   epochs: number(2, { above: 0, help: "passes over the pairs, unless the validation prompts say stop" }),
-  batchSize: count(32, { atLeast: 1, help: "pairs of one optimizer step" }),
+  batchSize: count(16, { atLeast: 1, help: "pairs of one optimizer step" }),
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
   validation: number(0.1, { above: 0, below: 1, help: "share of the training prompts that tell when to stop" }),
+  weightDecay: number(1, { atLeast: 0, help: "λ of the decay lr·λ·θ" }),
+  surprise: oneOf(["auto", "read", "ignore"], {
+    help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
+  }),
   ...setup,
+  pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
 });
 
 export const reward = (s: typeof settings.values) =>
@@ -24,7 +39,8 @@ export const reward = (s: typeof settings.values) =>
     warmStart(s),
     fitBradleyTerry({
       ...{ lr: s.lr, epochs: s.epochs, batchSize: s.batchSize, validation: s.validation },
-      ...{ centering: s.centering, labelSmoothing: s.labelSmoothing },
+      ...{ centering: s.centering, labelSmoothing: s.labelSmoothing, weightDecay: s.weightDecay },
+      ...{ evaluations: 5, surprise: s.surprise === "auto" ? s.data === null : s.surprise === "read" },
     }),
     evaluateReward({ probability: probabilityOfChosen(s) }),
   ]);

@@ -181,7 +181,7 @@ export function rotaryOf(config: DecoderConfig, dtype: Dtype): RotaryTable {
 /**
  * Final hidden states with a given way to attend: what `hiddenStates` and generation share.
  *
- * @param tokens ids and positions, `[T]` each
+ * @param tokens ids and positions, `[T]` each, and what is added to the embeddings, if anything is, `[T, d]`
  * @returns `[T, d]`, after the last norm
  * @throws {RangeError} if a position is beyond the context
  */
@@ -193,9 +193,10 @@ export function forward(
     readonly positions: Int32Array;
     readonly rotary: RotaryTable;
     readonly attend: Attend;
+    readonly added?: Tensor | undefined;
   },
 ): Tensor {
-  const { ids, positions, attend } = tokens;
+  const { ids, positions, attend, added } = tokens;
   const last = positions.reduce((a, b) => Math.max(a, b), 0);
   if (last >= config.contextLength) {
     throw new RangeError(
@@ -204,9 +205,10 @@ export function forward(
   }
   const { eps } = config.norm;
   const turn = (x: Tensor): Tensor => rotary(x, positions, tokens.rotary);
+  const embedded = gatherRows(params.embedding, ids);
   const hidden = params.layers.reduce(
     (x, layer, i) => layerForward(layer, x, { eps, turn, attend: (qkv) => attend(qkv, i) }),
-    gatherRows(params.embedding, ids),
+    added === undefined ? embedded : add(embedded, added),
   );
   return rmsNorm(hidden, params.norm, eps);
 }
@@ -214,12 +216,19 @@ export function forward(
 /**
  * Final hidden states of a ragged batch, differentiable by the parameters.
  *
+ * @param options.added to the embeddings, `[T, d]`: what is known of a token beside its id
  * @returns `[T, d]`
  */
-export function hiddenStates(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
+export function hiddenStates(
+  params: DecoderParams,
+  config: DecoderConfig,
+  batch: Batch,
+  options: { readonly added?: Tensor | undefined } = {},
+): Tensor {
   const shape = attentionShape(config);
   return forward(params, config, {
     ...batch,
+    ...options,
     rotary: rotaryOf(config, params.embedding.dtype),
     attend: (qkv) => attention(qkv, batch.segments, shape),
   });

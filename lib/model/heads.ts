@@ -13,19 +13,37 @@ export interface RewardParams {
   readonly trunk: DecoderParams;
   /** From the last hidden state to the reward, without a bias, which no comparison could tell: `[1, d]`. */
   readonly score: Tensor;
+  /**
+   * Where it reads how surprising each token was: what a nat of surprise adds to the token's embedding, `[d, 1]`. What the
+   * last layer of a language model expects next, no layer can compare with what came; this tells the first one.
+   */
+  readonly surprise?: Tensor;
+}
+
+/** What a reward model reads beside the ids. */
+export interface RewardReading {
+  /** Of every token of the batch, nats, `[T]`: those of `surprisals`. For a model with `surprise`, and for no other. */
+  readonly surprisals?: ArrayLike<number> | undefined;
 }
 
 /**
  * A reward model that begins as a language model: its trunk, and a fresh head of deviation 1/√(d + 1).
  *
  * @param policy is not copied
+ * @param options.surprise whether it reads how surprising tokens were, at first without any effect. Default false
  * @see Stiennon et al. 2020, "Learning to summarize from human feedback", appendix B.1
  */
-export function initReward(key: Key, policy: DecoderParams): RewardParams {
+export function initReward(
+  key: Key,
+  policy: DecoderParams,
+  options: { readonly surprise?: boolean } = {},
+): RewardParams {
   const { head: _, ...trunk } = policy;
   const [width] = policy.norm.shape as [number];
+  const { dtype } = policy.norm;
   const draws = normal(fold(key, "score"), width);
-  return { trunk, score: tensor([1, width], draws.map((x) => x / Math.sqrt(width + 1)), policy.norm.dtype) };
+  const score = tensor([1, width], draws.map((x) => x / Math.sqrt(width + 1)), dtype);
+  return { trunk, score, ...options.surprise && { surprise: zeros(dtype, [width, 1]) } };
 }
 
 /** Where each completion of a batch ends: the place of its last token, known by length, whatever its id. */
@@ -37,6 +55,7 @@ export function lastTokens(batch: Batch): Int32Array {
  * The reward of every completion: score · h(last token), in nats of log odds against another completion of the prompt.
  *
  * @returns `[B]`, one for each completion in order
+ * @throws {TypeError} if there are surprisals that it does not read, or none that it does
  * @example
  * ```ts
  * import { type DecoderConfig, pack, type RewardParams, rewards, type Tensor } from "@logratio/logratio";
@@ -46,9 +65,25 @@ export function lastTokens(batch: Batch): Int32Array {
  * }
  * ```
  */
-export function rewards({ trunk, score }: RewardParams, config: DecoderConfig, batch: Batch): Tensor {
+export function rewards(
+  reward: RewardParams,
+  config: DecoderConfig,
+  batch: Batch,
+  reading: RewardReading = {},
+): Tensor {
   const last = lastTokens(batch);
-  return reshape(linear(gatherRows(hiddenStates(trunk, config, batch), last), score), [last.length]);
+  const hidden = hiddenStates(reward.trunk, config, batch, { added: addedBySurprise(reward, reading) });
+  return reshape(linear(gatherRows(hidden, last), reward.score), [last.length]);
+}
+
+/** What surprise adds to the embeddings, `[T, d]`. */
+function addedBySurprise({ surprise }: RewardParams, { surprisals }: RewardReading): Tensor | undefined {
+  if ((surprise === undefined) !== (surprisals === undefined)) {
+    const [reads, given] = surprise === undefined ? ["does not read", "they are given"] : ["reads", "there are none"];
+    throw new TypeError(`Cannot compute rewards as the model ${reads} surprisals: ${given}`);
+  }
+  if (surprise === undefined || surprisals === undefined) return undefined;
+  return linear(tensor([surprisals.length, 1], surprisals, surprise.dtype), surprise);
 }
 
 /** A critic's head: V = weight · h + bias. */

@@ -3,10 +3,12 @@ import { splitByPrompt } from "../data/split.ts";
 import { logLoss } from "../evaluation/calibration.ts";
 import { pipeline } from "../flow/pipeline.ts";
 import { once, type Stage } from "../flow/stage.ts";
+import type { DecoderParams } from "../model/decoder.ts";
 import { initReward } from "../model/heads.ts";
 import { earlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 import { normaliseReward, type NormaliseRewardOptions } from "./normalise_reward.ts";
-import { logOddsOf, type RewardState, type ValidationState } from "./reward_state.ts";
+import { logOddsOf, type RewardModel, type RewardState, type ValidationState } from "./reward_state.ts";
+import { readSurprise } from "./read_surprise.ts";
 import { rewardUpdate, type RewardUpdateOptions } from "./reward_update.ts";
 import type { PolicyState, RowState } from "./state.ts";
 
@@ -18,6 +20,12 @@ export interface FitBradleyTerryOptions
     Partial<Pick<EarlyStoppingOptions<never>, "evaluations" | "patience">> {
   /** Share of the training prompts that tell when to stop, in (0, 1). Default 0.1. */
   readonly validation?: number;
+  /**
+   * Whether the model also reads how surprising each token was to the policy it began as: then it need not learn again what
+   * the policy knows to be so. Not for a policy that was trained on one side of these very pairs, as its surprise would
+   * tell which. Default false.
+   */
+  readonly surprise?: boolean;
 }
 
 /**
@@ -36,26 +44,40 @@ export interface FitBradleyTerryOptions
 export function fitBradleyTerry(
   options: FitBradleyTerryOptions,
 ): Stage<PolicyState & Pick<RowState, "rows">, RewardState & ValidationState> {
-  const { validation = 0.1, evaluations = 10, patience = 3 } = options;
+  const { validation = 0.1, evaluations = 10, patience = 3, surprise = false } = options;
   return pipeline("fitBradleyTerry", [
     validationSplit(validation),
-    initRewardModel(),
+    initRewardModel({ surprise }),
+    readSurprise(),
     earlyStopping(rewardUpdate(options), {
       evaluations,
       patience,
-      needs: ["config", "reward", "validationRows"],
-      evalLoss: ({ reward, config, validationRows }: Judged) =>
+      needs: ["config", "policy", "reward", "validationRows"],
+      evalLoss: ({ reward, policy, config, validationRows }: Judged) =>
         logLoss({
-          logOdds: logOddsOf(reward, config, validationRows),
+          logOdds: logOddsOf(withReader(reward, policy), config, validationRows),
           outcomes: validationRows.map(({ label = 1 }) => label),
         }),
     }),
+    keepReader(),
     normaliseReward(options),
   ]);
 }
 
 /** What early stopping judges by. */
-type Judged = RewardState & Pick<PolicyState, "config"> & Pick<ValidationState, "validationRows">;
+type Judged = RewardState & Pick<PolicyState, "config" | "policy"> & Pick<ValidationState, "validationRows">;
+
+/** The reward model with the policy as its reader, if it reads. */
+function withReader(reward: RewardModel, policy: DecoderParams): RewardModel {
+  return reward.surprise === undefined ? reward : { ...reward, reader: policy };
+}
+
+/** The policy as it is now stays with a reward model that reads it: the same immutable tensors, no copy. */
+function keepReader(): Stage<RewardState & Pick<PolicyState, "policy">, RewardState> {
+  return once("keepReader", ({ reward, policy }: RewardState & Pick<PolicyState, "policy">) => (
+    { reward: withReader(reward, policy) }
+  ), { needs: ["policy", "reward"], adds: ["reward"] });
+}
 
 /** Sets a share of the training prompts aside. */
 function validationSplit(share: number): Stage<Pick<RowState, "rows">, ValidationState> {
@@ -67,11 +89,13 @@ function validationSplit(share: number): Stage<Pick<RowState, "rows">, Validatio
 }
 
 /** A fresh reward model on the policy's trunk. */
-function initRewardModel(): Stage<Pick<PolicyState, "policy">, RewardState> {
+function initRewardModel(
+  options: Pick<FitBradleyTerryOptions, "surprise">,
+): Stage<Pick<PolicyState, "policy">, RewardState> {
   return once(
     "initReward",
     ({ policy }: Pick<PolicyState, "policy">, { key }) => (
-      { reward: { ...initReward(key, policy), mean: 0, deviation: 1 } }
+      { reward: { ...initReward(key, policy, options), mean: 0, deviation: 1 } }
     ),
     { needs: ["policy"], adds: ["reward"] },
   );

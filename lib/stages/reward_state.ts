@@ -1,14 +1,21 @@
 /** A reward model among the fields of the state, and the ways to use one. */
 import type { TokenPair } from "../data/token_pair.ts";
-import type { DecoderConfig } from "../model/decoder.ts";
+import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import { type RewardParams, rewards } from "../model/heads.ts";
+import { surprisals } from "../model/surprise.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
 import { exampleOf } from "./reference.ts";
 
+/** A reward model with the policy whose surprise it reads, where it reads any. */
+export interface ReadingReward extends RewardParams {
+  /** The policy that the reward model began as, frozen. */
+  readonly reader?: DecoderParams;
+}
+
 /** A reward model with the units of its rewards: normalised = (reward − mean) / deviation. */
-export interface RewardModel extends RewardParams {
+export interface RewardModel extends ReadingReward {
   /** Mean reward of reference samples, nats. */
   readonly mean: number;
   /** Their standard deviation, nats, > 0. */
@@ -21,10 +28,16 @@ export interface RewardState {
   readonly reward: RewardModel;
 }
 
+/** A row to learn from, with what was read of it. */
+export type FitRow = TokenPair & {
+  /** Of the prompt's, the chosen and the rejected completion's tokens, nats; absent where surprise is not read. */
+  readonly surprisals?: Float32Array;
+};
+
 /** The training rows in two parts, no prompt on both sides. */
 export interface ValidationState {
   /** What the reward model learns from. */
-  readonly fitRows: readonly TokenPair[];
+  readonly fitRows: readonly FitRow[];
   /** What tells when to stop, and how sure it should be. */
   readonly validationRows: readonly TokenPair[];
 }
@@ -33,20 +46,22 @@ export interface ValidationState {
 const CHUNK = 64;
 
 /** Rewards of every completion of some examples, in order, nats of log odds, not normalised. */
-export function rewardsOf(params: RewardParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
+export function rewardsOf(model: ReadingReward, config: DecoderConfig, examples: readonly Example[]): Float64Array {
+  const { reader, ...params } = model;
   const parts = Array.from({ length: Math.ceil(examples.length / CHUNK) }, (_, i) => {
     const chunk = pack(examples.slice(i * CHUNK, (i + 1) * CHUNK));
-    return scope(() => Array.from(floats(rewards(params, config, chunk))));
+    const reading = reader === undefined ? {} : { surprisals: surprisals(reader, config, chunk) };
+    return scope(() => Array.from(floats(rewards(params, config, chunk, reading))));
   });
   return Float64Array.from(parts.flat());
 }
 
 /** log odds of chosen against rejected, r_w − r_l, nats, `[rows]`. */
 export function logOddsOf(
-  params: RewardParams,
+  model: ReadingReward,
   config: DecoderConfig,
   rows: readonly TokenPair[],
 ): readonly number[] {
-  const scored = rewardsOf(params, config, rows.map(exampleOf));
+  const scored = rewardsOf(model, config, rows.map(exampleOf));
   return rows.map((_, i) => (scored[2 * i] as number) - (scored[2 * i + 1] as number));
 }

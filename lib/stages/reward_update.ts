@@ -3,10 +3,10 @@ import type { TokenPair } from "../data/token_pair.ts";
 import type { Stage } from "../flow/stage.ts";
 import { take } from "../grad/layers.ts";
 import { bradleyTerryLoss, type BradleyTerryOptions } from "../losses/bradley_terry.ts";
-import { rewards } from "../model/heads.ts";
+import { type RewardReading, rewards } from "../model/heads.ts";
 import { pack } from "../tensor/ragged.ts";
 import { exampleOf, side } from "./reference.ts";
-import type { RewardState, ValidationState } from "./reward_state.ts";
+import type { FitRow, RewardModel, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
@@ -23,8 +23,15 @@ function ownOptions(rows: readonly TokenPair[], labelSmoothing: number): Bradley
   };
 }
 
+/** What was read of the rows beforehand, as a batch of them has it. */
+function readingOf(rows: readonly FitRow[]): RewardReading {
+  const read = rows.flatMap(({ surprisals }) => surprisals ? Array.from(surprisals) : []);
+  return read.length > 0 ? { surprisals: read } : {};
+}
+
 /**
- * Trains a reward model by `bradleyTerryLoss` on `fitRows`; rows with a `margin`, `label` or `weight` use it.
+ * Trains a reward model by `bradleyTerryLoss` on `fitRows`; rows with a `margin`, `label` or `weight` use it, and so does a
+ * model that reads surprise those of `readSurprise`. What is trained is the model without its reader.
  *
  * @param options.centering default 0
  */
@@ -37,11 +44,11 @@ export function rewardUpdate(
   const { centering = 0, labelSmoothing = 0 } = options;
   return update("rewardUpdate", {
     needs: ["config", "reward", "fitRows"],
-    params: ({ reward }) => reward,
+    params: ({ reward: { reader: _, ...reward } }): RewardModel => reward,
     rows: ({ fitRows }) => fitRows,
     loss: ({ config, fitRows }) => (reward, numbers) => {
-      const pairs = Array.from(numbers, (n) => fitRows[n] as TokenPair);
-      const all = rewards(reward, config, pack(pairs.map(exampleOf)));
+      const pairs = Array.from(numbers, (n) => fitRows[n] as FitRow);
+      const all = rewards(reward, config, pack(pairs.map(exampleOf)), readingOf(pairs));
       const [chosen, rejected] = [take(all, side(0, pairs.length)), take(all, side(1, pairs.length))];
       return bradleyTerryLoss({ chosen, rejected }, { centering, ...ownOptions(pairs, labelSmoothing) });
     },

@@ -1,11 +1,11 @@
-import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { checkGrads } from "../../lib/grad/check_grads.ts";
 import { gatherRows, linear } from "../../lib/grad/layers.ts";
 import { headOf, hiddenStates, initDecoder } from "../../lib/model/decoder.ts";
 import { initReward, lastTokens, type RewardParams, rewards } from "../../lib/model/heads.ts";
 import { key } from "../../lib/tensor/random.ts";
 import { type Batch, pack } from "../../lib/tensor/ragged.ts";
-import type { Tensor } from "../../lib/tensor/tensor.ts";
+import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { inEachPrecision } from "../oracles.ts";
 import { decoder, decoders, pairs, sequence } from "./golden.ts";
 
@@ -83,4 +83,38 @@ Deno.test("initReward() takes the trunk as it is, leaves the language-model head
   const square = Array.from(drawn.score.data).reduce((sum, x) => sum + x * x, 0);
   assertAlmostEquals(square, 4096 / 4097, 0.1); // times hidden states of mean square 1: deviation 1
   assertEquals([...initReward(key(1), params).score.data], [...reward.score.data]);
+});
+
+const surprisals = Array.from(batch.ids, (_, i) => (i % 5) / 2);
+const width = config.hiddenSize;
+const direction = tensor([width, 1], Array.from({ length: width }, (_, i) => Math.cos(i) / 10), "f64");
+
+Deno.test("rewards() that read surprise are those of embeddings moved by as much, each token its own way", () => {
+  const ids = Int32Array.from({ length: 4 }, (_, i) => 3 + i); // each id once, so that each has a row to move
+  const text = pack([{ prompt: ids.slice(0, 1), completions: [ids.slice(1)] }]);
+  const own = [0, 0.5, 2, 6];
+  const rows = Array.from(params.embedding.data);
+  ids.forEach((id, t) => {
+    for (let i = 0; i < width; i++) {
+      (rows[id * width + i] as number) += (own[t] as number) * (direction.data[i] as number);
+    }
+  });
+  const moved = { ...reward.trunk, embedding: tensor(params.embedding.shape, rows, "f64") };
+  const [expected] = rewards({ ...reward, trunk: moved }, config, text).data;
+  const [found] = rewards({ ...reward, surprise: direction }, config, text, { surprisals: own }).data;
+  assertAlmostEquals(found as number, expected as number, 1e-12);
+  assertLess(1e-3, Math.abs(found as number - (rewards(reward, config, text).data[0] as number)));
+});
+
+Deno.test("rewards() that read surprise begin as those that do not, and have the gradients of central differences", () => {
+  const first = initReward(key(1), params, { surprise: true });
+  assertEquals([...rewards(first, config, batch, { surprisals }).data], [...rewards(reward, config, batch).data]);
+  const f = (p: RewardParams): Tensor => rewards(p, config, batch, { surprisals });
+  const point = { ...reward, surprise: direction };
+  for (const seed of [1, 2]) assertLess(checkGrads(f, point, { key: key(seed), step: 2e-4 }).error, 1e-7);
+});
+
+Deno.test("rewards() refuse surprisals that the model does not read, and a model that reads them without", () => {
+  assertThrows(() => rewards(reward, config, batch, { surprisals }), TypeError, "does not read surprisals");
+  assertThrows(() => rewards({ ...reward, surprise: direction }, config, batch), TypeError, "reads surprisals");
 });

@@ -3,12 +3,14 @@ import type { TokenPair } from "../../lib/data/token_pair.ts";
 import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
 import type { RunOptions } from "../../lib/flow/run.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
-import { initReward } from "../../lib/model/heads.ts";
+import { initReward, rewards } from "../../lib/model/heads.ts";
+import { surprisals } from "../../lib/model/surprise.ts";
 import { fitBradleyTerry, type FitBradleyTerryOptions } from "../../lib/stages/fit_bradley_terry.ts";
 import { normaliseReward, withUnit } from "../../lib/stages/normalise_reward.ts";
 import { logOddsOf, type RewardModel, rewardsOf } from "../../lib/stages/reward_state.ts";
 import { rewardUpdate } from "../../lib/stages/reward_update.ts";
 import { fold, integer, key } from "../../lib/tensor/random.ts";
+import { pack } from "../../lib/tensor/ragged.ts";
 import { config, ended, finished, numbers, tokenizer, unigram, untied } from "./tiny.ts";
 
 /** A pair whose chosen completion repeats one token and whose rejected another, two pairs a prompt. */
@@ -106,13 +108,54 @@ Deno.test("rewardUpdate() uses the margin, label and weight of a row", async () 
 });
 
 Deno.test("fitBradleyTerry() with one seed ends in the same bytes, also when broken and resumed", async () => {
+  const surprise = { surprise: true };
   const checkpoints: Checkpoint[] = [];
-  const first = await fit({}, { onCheckpoint: (c) => void checkpoints.push(c), checkpointEvery: 1 });
+  const first = await fit(surprise, { onCheckpoint: (c) => void checkpoints.push(c), checkpointEvery: 1 });
   const bytes = numbers(first.state.reward);
   for (const at of [1, 9, checkpoints.length - 1]) {
-    const { state } = await fit({}, { resume: structuredClone(checkpoints[at] as Checkpoint) });
+    const { state } = await fit(surprise, { resume: structuredClone(checkpoints[at] as Checkpoint) });
     assertEquals([numbers(state.reward), state.reward.mean], [bytes, first.state.reward.mean]);
   }
-  assertNotEquals(numbers((await fit({}, { seed: 4 })).state.reward), bytes);
+  assertNotEquals(numbers((await fit(surprise, { seed: 4 })).state.reward), bytes);
   assert(checkpoints.length > 20);
+});
+
+Deno.test("fitBradleyTerry() with surprise reads the policy once, and keeps it as the model's reader", async () => {
+  const { state } = await fit({ surprise: true });
+  const { reward, fitRows, validationRows } = state;
+  const [row, held] = [fitRows[7] as TokenPair, validationRows[0] as TokenPair];
+  const batch = ({ prompt, chosen, rejected }: TokenPair) => pack([{ prompt, completions: [chosen, rejected] }]);
+  assertEquals(fitRows[7]?.surprisals, surprisals(given.policy, config, batch(row)));
+  assert(reward.reader?.embedding === state.policy.embedding);
+  assertNotEquals([...reward.surprise?.data ?? []], Array(config.hiddenSize).fill(0));
+  const { reader: _, ...params } = reward;
+  const [w, l] =
+    rewards(params, config, batch(held), { surprisals: surprisals(given.policy, config, batch(held)) }).data;
+  assertAlmostEquals(logOddsOf(reward, config, [held])[0] as number, (w as number) - (l as number), 1e-5);
+});
+
+Deno.test("fitBradleyTerry() without surprise has neither reader nor surprisals", async () => {
+  const { reward, fitRows } = (await fit()).state;
+  assertEquals(Object.keys(reward).toSorted(), ["deviation", "mean", "score", "trunk"]);
+  assert(fitRows.every((row) => !("surprisals" in row)));
+});
+
+Deno.test("rewardUpdate() trains the model without its reader, which no weight decay may touch", async () => {
+  const reward = {
+    ...initReward(key(3), given.policy, { surprise: true }),
+    mean: 0,
+    deviation: 1,
+    reader: given.policy,
+  };
+  const zeros = ({ prompt, chosen, rejected }: TokenPair) =>
+    new Float32Array(prompt.length + chosen.length + rejected.length);
+  const fitRows = given.rows.map((r) => ({ ...r, surprisals: zeros(r) }));
+  const { state } = await finished(rewardUpdate({ lr: 0.01, batchSize: 60, weightDecay: 1 }), {
+    config,
+    reward,
+    fitRows,
+  });
+  assertEquals(Object.keys(state.reward).toSorted(), ["deviation", "mean", "score", "surprise", "trunk"]);
+  const moved = Array.from(state.reward.surprise?.data ?? []);
+  assertEquals(moved, Array(config.hiddenSize).fill(0)); // nobody was surprised
 });
