@@ -22,6 +22,7 @@ import {
 import { reward, settings } from "../../pipelines/reward.ts";
 import { rewardSummary } from "../../pipelines/reward_summary.ts";
 import { ANNOTATOR } from "../../fixtures/world/annotator.ts";
+import { parsePrompt } from "../../fixtures/world/grammar.ts";
 import { worldPolicy, worldProbability, worldQuestions } from "../../fixtures/world/shipped.ts";
 
 type Settings = typeof settings.values;
@@ -50,7 +51,7 @@ function freshPairs(world: number): readonly Pair[] {
 }
 
 /** A reward model against the annotator's probabilities on such pairs, whichever of the two comes first. */
-function onFreshPairs({ reward }: Pick<State, "reward">, pairs: readonly Pair[]): Readonly<Record<string, number>> {
+function onFreshPairs({ reward }: Pick<State, "reward">, pairs: readonly Pair[]): object {
   const { config, tokenizer } = worldPolicy();
   const rows = pairs.map((pair) => ({
     id: pair.id,
@@ -62,11 +63,18 @@ function onFreshPairs({ reward }: Pick<State, "reward">, pairs: readonly Pair[])
   const z = logOddsOf(reward, config, rows);
   const mean = (of: (p: number, z: number) => number): number =>
     truth.reduce((sum, p, i) => sum + of(p, z[i] as number), 0) / truth.length;
+  const kinds = Map.groupBy(pairs.keys(), (i) => parsePrompt(pairs[i]?.prompt as string)?.kind as string);
+  const squareOf = (i: number): number => (probabilityOf(z[i] as number) - (truth[i] as number)) ** 2;
+  const byKind = Array.from(
+    kinds,
+    ([kind, own]) => [kind, Math.sqrt(own.reduce((sum, i) => sum + squareOf(i), 0) / own.length)],
+  );
   return {
     n: pairs.length,
     accuracy: mean((p, z) => 0.5 + Math.sign(z) * (p - 0.5)),
     bayes: mean((p) => Math.max(p, 1 - p)),
     rootMeanSquare: Math.sqrt(mean((p, z) => (probabilityOf(z) - p) ** 2)),
+    byKind: Object.fromEntries(byKind),
   };
 }
 
@@ -74,12 +82,19 @@ const fresh = WORLDS.map(freshPairs);
 const rows: object[] = [];
 for (const seed of SEEDS) {
   const state = await fitted(seed, {});
+  const blind = seed === SEEDS[0] ? await fitted(seed, { surprise: "ignore" }) : null;
   const truthOf = async (change: Partial<Settings>) => (await fitted(seed, change)).rewardEvaluation.truth;
   rows.push({
     seed,
     ...rewardSummary(state).json,
     worlds: fresh.map((pairs, world) => ({ world, ...onFreshPairs(state, pairs) })),
     controls: {
+      ...blind && {
+        ignoredSurprise: {
+          ...blind.rewardEvaluation.truth,
+          worlds: fresh.map((pairs, world) => ({ world, ...onFreshPairs(blind, pairs) })),
+        },
+      },
       shuffledLabels: await truthOf({ labels: "shuffled" }),
       twoHundredPairs: await truthOf({ pairs: 200 }),
     },
