@@ -54,7 +54,7 @@ function setOf<F extends SettingFields>({ settings, values }: Ending<F>): readon
 
 function leadOf<F extends SettingFields>({ values, wallSeconds, sections }: Ending<F>): string {
   const { seed, data = null } = values as { readonly seed: number; readonly data?: string | null };
-  const on = data === null ? "what is shipped" : data;
+  const on = data === null ? "the shipped data" : data;
   return `On ${on}, seed ${seed}. It ${sections === undefined ? "stopped after" : "took"} ${
     wallSeconds.toFixed(1)
   } seconds.`;
