@@ -203,6 +203,11 @@ export type {
   WholeAndLater,
 } from "./lib/evaluation/reward_hacking.ts";
 
+// Diagnosis: what is wrong with preference pairs, without a model.
+export { diagnosePairs, type DiagnosisOptions } from "./lib/diagnosis/diagnose.ts";
+export { type ContextOptions, estimatedTokens } from "./lib/diagnosis/context.ts";
+export { type Finding, type FindingKind, type Severity } from "./lib/diagnosis/finding.ts";
+
 // Flow: stages, pipelines, settings, and the one way to run them.
 export { attempt, once, scan } from "./lib/flow/stage.ts";
 export type { About, Attempt, Call, Context, Scan, Stage, StepContext, StepResult, Work } from "./lib/flow/stage.ts";

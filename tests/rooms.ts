@@ -13,6 +13,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   data: ["tensor", "table"],
   ranking: ["tensor", "table"],
   evaluation: ["tensor"],
+  diagnosis: ["data", "ranking", "evaluation"],
   flow: ["tensor"],
   stages: ["model", "optim", "losses", "rl", "data", "ranking", "evaluation", "flow"],
   report: ["flow", "evaluation"],

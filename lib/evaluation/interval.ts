@@ -22,16 +22,17 @@ export interface Share extends Estimate {
 const Z95 = 1.959963984540054;
 
 /**
- * Wilson's interval of a share p of n cases: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n), z = 1.96. Of nothing NaN.
+ * Wilson's interval of a share p of n cases: (p + z²/2n ± z√(p(1−p)/n + z²/4n²)) / (1 + z²/n). Of nothing NaN.
  *
  * @param p the share, in [0, 1]
- * @param n cases it is of
+ * @param n cases it is of; may be an effective number
+ * @param z of the confidence, default 1.96 for 95 %
  * @see Wilson 1927, "Probable inference, the law of succession, and statistical inference"
  */
-export function shareInterval(p: number, n: number): { readonly low: number; readonly high: number } {
-  const centre = p + Z95 ** 2 / (2 * n);
-  const half = Z95 * Math.sqrt(p * (1 - p) / n + Z95 ** 2 / (4 * n ** 2));
-  const scale = 1 + Z95 ** 2 / n;
+export function shareInterval(p: number, n: number, z = Z95): { readonly low: number; readonly high: number } {
+  const centre = p + z ** 2 / (2 * n);
+  const half = z * Math.sqrt(p * (1 - p) / n + z ** 2 / (4 * n ** 2));
+  const scale = 1 + z ** 2 / n;
   return { low: (centre - half) / scale, high: (centre + half) / scale };
 }
 

@@ -1,0 +1,66 @@
+/** Log odds against what came of them, with a share of lapses that no log odds explain. */
+
+/** P(right) = ε + (1 − 2ε) σ(z / T): a temperature T for the log odds z, and a lapse rate ε with its interval. */
+export interface Lapse {
+  /** ε, in [0, ½]. */
+  readonly rate: number;
+  /** Lower end of ε's 95 % interval, where the log likelihood is 1.92 below its largest. */
+  readonly low: number;
+  /** Upper end of it. */
+  readonly high: number;
+  /** 1 / T. */
+  readonly inverse: number;
+}
+
+/** The lapse rates tried; at ½ nothing would be known. */
+const RATES = Array.from({ length: 91 }, (_, i) => i / 200);
+/** The values of 1 / T tried. */
+const INVERSES = [0, ...Array.from({ length: 45 }, (_, i) => 2 ** ((i - 24) / 4))];
+/** Bins of z: their means stand for the values in them. */
+const BINS = 200;
+
+/** P(right) of log odds z. */
+export function probabilityUnder({ rate, inverse }: Pick<Lapse, "rate" | "inverse">, z: number): number {
+  return rate + (1 - 2 * rate) / (1 + Math.exp(-inverse * z));
+}
+
+/**
+ * The maximum of Σ log(ε + (1 − 2ε) σ(z / T)) over a grid of ε and 1/T.
+ *
+ * @param logOdds positive where the favoured side came out better, nats
+ */
+export function fitLapse(logOdds: readonly number[]): Lapse {
+  const bins = binned(logOdds);
+  const fits = RATES.map((rate) => bestInverse(bins, rate));
+  const best = fits.reduce((a, b) => b.likelihood > a.likelihood ? b : a);
+  const inside = fits.filter(({ likelihood }) => likelihood > best.likelihood - 1.92);
+  return { rate: best.rate, inverse: best.inverse, low: inside[0]!.rate, high: inside.at(-1)!.rate };
+}
+
+type Bin = { readonly z: number; readonly n: number };
+
+/** Values of nearly equal rank, by their mean. */
+function binned(values: readonly number[]): readonly Bin[] {
+  const sorted = Float64Array.from(values).sort();
+  const size = Math.max(1, sorted.length / BINS);
+  return Array.from({ length: Math.min(BINS, sorted.length) }, (_, i) => {
+    const part = sorted.subarray(Math.floor(i * size), Math.floor((i + 1) * size));
+    return { z: part.reduce((a, b) => a + b, 0) / part.length, n: part.length };
+  }).filter(({ n }) => n > 0);
+}
+
+/** A lapse rate with the 1/T that fits it best. */
+interface Fit {
+  readonly rate: number;
+  readonly inverse: number;
+  readonly likelihood: number;
+}
+
+function bestInverse(bins: readonly Bin[], rate: number): Fit {
+  const fits = INVERSES.map((inverse): Fit => ({
+    rate,
+    inverse,
+    likelihood: bins.reduce((sum, { z, n }) => sum + n * Math.log(probabilityUnder({ rate, inverse }, z)), 0),
+  }));
+  return fits.reduce((a, b) => b.likelihood > a.likelihood ? b : a);
+}
