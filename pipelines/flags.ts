@@ -18,7 +18,9 @@ import {
 /** What a run's result may depend on beside the pipeline's own settings, and threads, on which it does not. */
 export const COMPUTED = {
   seed: count(0, { help: "all that is random follows from it" }),
-  backend: oneOf(["wasm", "reference"], { help: "SIMD kernels, or the plain loops they are tested against" }),
+  backend: oneOf(["wasm", "blas", "reference"], {
+    help: "SIMD kernels; the same with products by a library, which needs --allow-ffi; or plain loops, to test them",
+  }),
   threads: count(Math.min(navigator.hardwareConcurrency, 8), {
     atLeast: 1,
     atMost: 64,
@@ -28,6 +30,7 @@ export const COMPUTED = {
 
 /** What becomes of it: nothing here changes a result. */
 const KEPT = {
+  blas: file({ kind: "library", help: "the library of --backend blas, if it is not found by itself" }),
   config: file({ kind: "json", help: "settings of a run, as --out writes them; flags go before" }),
   out: file({ kind: "folder", help: "keep the run there: metrics, checkpoints, what was made" }),
   overwrite: toggle(false, { help: "replace the run that is in the folder of --out" }),
@@ -99,11 +102,12 @@ export function words(args: readonly string[]): readonly string[] {
 
 /** The command that goes on with the run in a folder, with the flags that say how. */
 export function goOnCommand(program: string, folder: string, values: Common): string {
-  const flags = (["threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
+  const flags = (["blas", "threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
     .filter((name) => values[name] !== { ...COMPUTED, ...KEPT }[name].default)
-    .map((name) => `--${kebab(name)} ${values[name]}`);
+    .map((name) => `--${kebab(name)} ${quoted(String(values[name]))}`);
   const toggles = (["json", "quiet"] as const).filter((name) => values[name]).map((name) => `--${name}`);
-  return ["deno run -R -W", quoted(program), "--resume", quoted(folder), ...flags, ...toggles].join(" ");
+  const calls = values.backend === "blas" ? ["--allow-ffi"] : [];
+  return ["deno run -R -W", ...calls, quoted(program), "--resume", quoted(folder), ...flags, ...toggles].join(" ");
 }
 
 /** `clipRange` as a flag's name: `clip-range`. */

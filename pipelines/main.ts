@@ -139,9 +139,11 @@ async function execute<F extends SettingFields, Adds extends object>(
 ): Promise<number> {
   const { now, out } = terminal;
   const began = now();
-  const { seed, backend, threads, json, quiet } = values;
+  const { seed, backend, blas, threads, json, quiet } = values;
   const own = ownOf(values);
-  await openKernels({ backend, threads });
+  const refusal = await openKernels({ backend, threads, ...blas !== null && { blas } })
+    .then(() => null, (error: Error) => error.message);
+  if (refusal !== null) return say(terminal, [refusal], EXIT.input);
   const pipeline = pipelineOf(own);
   const full = new AbortController(); // the folder takes no more
   const keeper = kept && keeperOf({ values, kept }, { pipeline: pipeline.name, seed, backend, ...own }, {

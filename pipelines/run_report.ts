@@ -66,13 +66,14 @@ function again(program: string, set: readonly Set[]): Section {
   const flags = changed.map(({ name, value }) =>
     typeof value === "boolean" ? `--${value ? "" : "no-"}${kebab(name)}` : `--${kebab(name)} ${quoted(String(value))}`
   );
+  const calls = set.some(({ name, value }) => name === "backend" && value === "blas");
   const reads = changed.some(({ isFile }) => isFile);
   return {
     part: "run",
     title: "Again",
     note: "The same command gives the same numbers on the same machine, whatever the number of threads.",
     type: "code",
-    code: ["deno run", ...reads ? ["-R"] : [], quoted(program), ...flags].join(" "),
+    code: ["deno run", ...reads ? ["-R"] : [], ...calls ? ["--allow-ffi"] : [], quoted(program), ...flags].join(" "),
   };
 }
 

@@ -6,7 +6,7 @@
  *
  * **Batch invariance**: an output element depends on its own row, its own column and the inner dimension alone, never
  * on the number of rows, on tile edges, on the batch it travels in, or on a thread. Then the same key gives the same
- * tokens in any batch, and PPO's first ratio is exactly 1.
+ * tokens in any batch, and PPO's first ratio is exactly 1. A provider that cannot promise it says so.
  */
 
 /** The arrays kernels compute with. */
@@ -56,6 +56,8 @@ export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
 export interface Kernels<A extends Floats> {
   /** The provider's name, as in `--backend`. */
   readonly name: string;
+  /** Whether batch invariance is promised, to the last bit; where it is not, results are close. */
+  readonly batchInvariant: boolean;
   /** C ← A·B + beta·C with A `[m, k]`, B `[k, n]` by strides and C `[m, n]` with rows `ldc` apart; beta is 0 or 1. */
   gemm(
     m: number,

@@ -4,6 +4,7 @@ import { decodeCompletion } from "../data/chat.ts";
 import type { Metrics } from "../flow/event.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { valueAndGrad } from "../grad/value_and_grad.ts";
+import { kernels } from "../kernels/provider.ts";
 import { tokenLogps } from "../model/logps.ts";
 import type { AdamwState } from "../optim/adamw.ts";
 import { applyUpdates, type Transform, type Updated } from "../optim/transform.ts";
@@ -59,13 +60,17 @@ interface Carry {
   readonly stopped: boolean;
 }
 
+/** How far the first ratio may be from 1: not at all where kernels are batch invariant, else by rounding. */
+const tolerance = (): number => kernels("f32").batchInvariant ? 0 : 1e-4;
+
 /** Why the first ratios are not 1: the first token that the policy finds more or less likely than when it was drawn. */
 function canary({ policy, config, tokenizer }: Needs, rollouts: readonly Rollout[]): readonly string[] {
   const now = floats(tokenLogps(policy, config, pack(examplesOf(rollouts))));
   const tokens = rollouts.flatMap(({ prompt, ids, tokenLogps }) =>
     Array.from(ids, (id, t) => ({ row: prompt.id, id, t, old: tokenLogps[t] as number }))
   );
-  const at = tokens.findIndex(({ old }, i) => old !== now[i]);
+  const rounding = tolerance() / 2;
+  const at = tokens.findIndex(({ old }, i) => !(Math.abs(old - (now[i] as number)) <= rounding));
   const { row, id, t, old } = tokens[at] as { row: string; id: number; t: number; old: number };
   return [
     "Cannot learn from rollouts as on the first minibatch every ratio must be 1, of the policy to itself: in the reply " +
@@ -97,7 +102,8 @@ function updated(
 
 /**
  * Epochs over the rollouts in minibatches, a gradient step each. On the first minibatch the policy is the one that rolled
- * out: every ratio is 1 and the KL 0, else the run stops and names the first token that differs.
+ * out: every ratio is 1 and the KL 0 (to rounding where products are a library's), else the run stops and names the
+ * first token that differs.
  *
  * @see Schulman et al. 2017, "Proximal policy optimization algorithms", algorithm 1
  */
@@ -120,7 +126,8 @@ export function ppoUpdate(
       const { loss, grads, metrics: means } = valueAndGrad(ppoObjective(state, batch, options))(carry.trained);
       const metrics = divideMeans(means);
       const kl = metrics["policy/approxkl_avg"] as number;
-      const first = step === 0 && (kl !== 0 || metrics["val/ratio"] !== 1);
+      const ratio = metrics["val/ratio"] as number;
+      const first = step === 0 && !(Math.max(kl, Math.abs(ratio - 1)) <= tolerance());
       const next = updated(carry, grads, options);
       return {
         carry: { ...carry, trained: next.trained, optimizers: next.optimizers, stopped: kl > targetKl },
