@@ -72,6 +72,8 @@ export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";
 export { initReward, lastTokens, rewards, values, valuesAt } from "./lib/model/heads.ts";
 export type { RewardParams, RewardReading, ValueHead, ValueParams } from "./lib/model/heads.ts";
+export { llamaConfig, llamaParams, llamaTensors } from "./lib/model/llama.ts";
+export { decodeSafetensors, encodeSafetensors } from "./lib/model/safetensors.ts";
 export { generate, type Generated, type GenerateOptions, type LanguageModel } from "./lib/model/generate.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
@@ -248,6 +250,7 @@ export type { PpoObjectiveOptions, Taught } from "./lib/stages/ppo_objective.ts"
 export { monitor, type MonitorOptions, type MonitorState } from "./lib/stages/monitor.ts";
 export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
 export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
+export { modelFiles, type SavedModel } from "./lib/stages/model_files.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";
 export { evaluateReplies } from "./lib/stages/evaluate_replies.ts";
 export type {

@@ -1,15 +1,16 @@
 /** A reward model's training held to TRL's for twenty steps, where its files lie beside the checkout. */
-import { assertEquals, assertLess } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import reference from "../../fixtures/oracles/reward.json" with { type: "json" };
 import type { TokenPair } from "../../lib/data/token_pair.ts";
 import type { Metrics } from "../../lib/flow/event.ts";
 import { openKernels } from "../../lib/kernels/provider.ts";
 import type { DecoderConfig } from "../../lib/model/decoder.ts";
+import { llamaName, llamaParams } from "../../lib/model/llama.ts";
+import { decodeSafetensors } from "../../lib/model/safetensors.ts";
 import { type RewardModel, rewardsOf } from "../../lib/stages/reward_state.ts";
 import { rewardUpdate } from "../../lib/stages/reward_update.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
-import { llamaName, llamaTrunk, readSafetensors } from "../model/safetensors.ts";
 import { assertNear, type Precision, precisions } from "../oracles.ts";
 import { finished } from "./tiny.ts";
 
@@ -55,9 +56,12 @@ function rowsOf(withMargin: boolean): readonly TokenPair[] {
 
 /** The reward model that every run begins with. */
 function initial(dtype: Precision["dtype"]): RewardModel {
-  const tensors = readSafetensors(weights as Uint8Array<ArrayBuffer>, dtype);
-  const [head] = readSafetensors(score as Uint8Array<ArrayBuffer>, dtype).values();
-  return { trunk: llamaTrunk(tensors, config.layers), score: head as Tensor, mean: 0, deviation: 1 };
+  const [trunk, head] = [weights, score].map((bytes) => decodeSafetensors(bytes as Uint8Array, dtype));
+  assert(trunk?._tag === "Right" && head?._tag === "Right");
+  const params = llamaParams(trunk.right, config);
+  assert(params._tag === "Right");
+  const { head: _, ...withoutHead } = params.right;
+  return { trunk: withoutHead, score: [...head.right.values()][0] as Tensor, mean: 0, deviation: 1 };
 }
 
 interface Settings {

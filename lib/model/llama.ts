@@ -1,0 +1,75 @@
+/** The names and the config under which others know the decoder: those of a Llama in Hugging Face's form. */
+import { left, type Result, right } from "../result.ts";
+import { showShape, type Tensor } from "../tensor/tensor.ts";
+import { leaves } from "../tensor/tree.ts";
+import { type DecoderConfig, type DecoderParams, decoderTree, type LayerParams } from "./decoder.ts";
+
+const LAYER: Readonly<Record<keyof LayerParams, string>> = {
+  attentionNorm: "input_layernorm",
+  query: "self_attn.q_proj",
+  key: "self_attn.k_proj",
+  value: "self_attn.v_proj",
+  output: "self_attn.o_proj",
+  mlpNorm: "post_attention_layernorm",
+  gate: "mlp.gate_proj",
+  up: "mlp.up_proj",
+  down: "mlp.down_proj",
+};
+
+const TRUNK: Readonly<Record<string, string>> = {
+  embedding: "model.embed_tokens.weight",
+  norm: "model.norm.weight",
+  head: "lm_head.weight",
+};
+
+/** The name that the tensor at a path of our tree has in a Llama's file. */
+export function llamaName(path: string): string {
+  const [, layer, name] = /^layers\.(\d+)\.(\w+)$/.exec(path) ?? [];
+  if (name !== undefined) return `model.layers.${layer}.${LAYER[name as keyof LayerParams]}.weight`;
+  return TRUNK[path] as string;
+}
+
+/** Parameters of a decoder by the names of a Llama's file; matrices and rotary halves lie as they do there. */
+export function llamaTensors(params: DecoderParams): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(leaves(params).map(([path, t]) => [llamaName(path), t]));
+}
+
+/** The decoder's parameters among the tensors of a Llama's file; or the rule that they break: `it must …`. */
+export function llamaParams(
+  tensors: ReadonlyMap<string, Tensor>,
+  config: DecoderConfig,
+): Result<string, DecoderParams> {
+  const faults: string[] = [];
+  const params = decoderTree(config, (path, shape) => {
+    const name = llamaName(path), found = tensors.get(name);
+    if (found === undefined) faults.push(`it must have ${name}`);
+    else if (showShape(found.shape) !== showShape(shape)) {
+      faults.push(`${name} must be ${showShape(shape)}: it is ${showShape(found.shape)}`);
+    }
+    return found as Tensor;
+  });
+  return faults.length > 0 ? left(faults.join("; ")) : right(params);
+}
+
+/** The content of a Llama's `config.json`, but for what depends on the tokenizer and the head. */
+export function llamaConfig(config: DecoderConfig): Readonly<Record<string, unknown>> {
+  const { heads, kvHeads, headDim } = config.attention;
+  return {
+    model_type: "llama",
+    vocab_size: config.vocabSize,
+    hidden_size: config.hiddenSize,
+    intermediate_size: config.mlp.size,
+    num_hidden_layers: config.layers,
+    num_attention_heads: heads,
+    num_key_value_heads: kvHeads,
+    head_dim: headDim,
+    hidden_act: "silu",
+    max_position_embeddings: config.contextLength,
+    rms_norm_eps: config.norm.eps,
+    rope_theta: config.positions.theta,
+    tie_word_embeddings: config.tiedEmbeddings,
+    attention_bias: false,
+    mlp_bias: false,
+    torch_dtype: "float32",
+  };
+}
