@@ -66,7 +66,7 @@ export { derive, type Vjp } from "./lib/grad/primitive.ts";
 export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 
 // Models: one decoder described by data, log-probabilities of completions, generation.
-export { decoderTree, headOf, hiddenStates, initDecoder } from "./lib/model/decoder.ts";
+export { decoderTree, headOf, hiddenStates, initDecoder, parameterCount } from "./lib/model/decoder.ts";
 export type { DecoderConfig, DecoderParams, LayerParams } from "./lib/model/decoder.ts";
 export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";

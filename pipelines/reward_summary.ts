@@ -5,6 +5,7 @@ import {
   type ForecastScores,
   type LoadedState,
   percent,
+  type PolicyState,
   reportText,
   type RewardEvaluation,
   type RewardState,
@@ -16,7 +17,7 @@ import { dataSections, shareText } from "./report_sections.ts";
 import { countsOf } from "./summary.ts";
 
 /** The state at the end of `reward`. */
-export interface Rewarded extends LoadedState, RewardState {
+export interface Rewarded extends LoadedState, RewardState, Pick<PolicyState, "config" | "tokenizer"> {
   readonly rewardEvaluation: RewardEvaluation;
 }
 
@@ -78,7 +79,7 @@ function figures({ rewardEvaluation, reward }: Rewarded): readonly (readonly str
 
 /** The end of a run that fits a reward model: `json` for `--json`, `table` to read. */
 export function rewardSummary(state: Rewarded): Summary {
-  const { report, rewardEvaluation } = state;
+  const { report, rewardEvaluation, config, tokenizer, reward } = state;
   const parts = [
     reportText(report),
     rewardJudges(rewardEvaluation),
@@ -88,6 +89,7 @@ export function rewardSummary(state: Rewarded): Summary {
   return {
     json: { data: countsOf(state), reward: rewardDocument(state) },
     table: parts.join("\n\n"),
+    model: { config, tokenizer, reward },
     report: sectionsOf(state),
   };
 }

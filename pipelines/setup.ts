@@ -126,7 +126,12 @@ export function demonstrations(
   s: Pick<Setup, "data" | "heldOut" | "context" | "overflow"> & { readonly passages: number },
 ): Stage<object, VocabularyState & DemonstrationState> {
   const { data } = s;
-  if (data === null) return once("demonstrations", () => worldDemonstrations(s.passages));
+  if (data === null) {
+    return once("demonstrations", () => worldDemonstrations(s.passages), {
+      needs: [],
+      adds: ["tokenizer", "config", "demonstrations", "heldOutDemonstrations"],
+    });
+  }
   return pipeline("demonstrations", [
     loadPairs(fileSource(data), s),
     fitTokenizer({ ...SMALL, contextLength: s.context }),
@@ -139,7 +144,7 @@ export function demonstrations(
 export function judgeReplies(
   s: Pick<Setup, "data" | "world" | "prompts">,
 ): Stage<PolicyState & RefState, { readonly replies: ReplyEvaluation | null }> {
-  return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }));
+  return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }), { needs: [], adds: ["replies"] });
 }
 
 /** How good a completion truly is; undefined where no truth is known. */
@@ -156,5 +161,5 @@ export function probabilityOfChosen(s: PairSetup): ((pair: Pair) => number) | un
 export function judgeLabels(s: PairSetup): Stage<PairState, { readonly bayes: number | null }> {
   return once("judgeLabels", ({ heldOutPairs }: PairState) => ({
     bayes: s.data === null ? worldBayes(heldOutPairs, annotatorOf(s)) : null,
-  }));
+  }), { needs: ["heldOutPairs"], adds: ["bayes"] });
 }

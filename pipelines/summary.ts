@@ -9,6 +9,7 @@ import {
   type LoadedState,
   type PairEvaluation,
   percent,
+  type PolicyState,
   type ReplyEvaluation,
   reportText,
   type Section,
@@ -19,7 +20,7 @@ import type { Summary } from "./main.ts";
 import { dataSections, familySection, replyFigures, sampleSection, shareText, winSection } from "./report_sections.ts";
 
 /** The state at the end of a pipeline that aligns. */
-export interface Aligned extends LoadedState {
+export interface Aligned extends LoadedState, PolicyState {
   readonly heldOut: PairEvaluation;
   /** Null where no truth is known. */
   readonly replies: ReplyEvaluation | null;
@@ -72,7 +73,7 @@ function document(state: Aligned): Readonly<Record<string, unknown>> {
 }
 
 /** The state at the end of `sft`. */
-export interface Tuned {
+export interface Tuned extends PolicyState {
   readonly demonstrations: readonly unknown[];
   readonly heldOutDemonstrations: readonly unknown[];
   readonly likelihood: LikelihoodEvaluation;
@@ -80,7 +81,8 @@ export interface Tuned {
 }
 
 /** The end of supervised fine-tuning. */
-export function sftSummary({ demonstrations, heldOutDemonstrations, likelihood, replies }: Tuned): Summary {
+export function sftSummary(state: Tuned): Summary {
+  const { demonstrations, heldOutDemonstrations, likelihood, replies } = state;
   const { before, after } = likelihood;
   const nats = (of: Estimate): string => `${interval(of)} nats`;
   const parts = [
@@ -98,6 +100,7 @@ export function sftSummary({ demonstrations, heldOutDemonstrations, likelihood, 
       gold: replies && goldOf(replies),
     },
     table: parts.join("\n\n"),
+    model: state,
     report: [
       {
         part: "result",
@@ -176,7 +179,7 @@ export function summary(state: Aligned): Summary {
     ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
     table(["figure", "value, with 95 % interval"], figures(state)),
   ];
-  return { json: document(state), table: parts.join("\n\n"), report: sectionsOf(state) };
+  return { json: document(state), table: parts.join("\n\n"), model: state, report: sectionsOf(state) };
 }
 
 /** What the report says of a run that aligns. */

@@ -17,7 +17,7 @@ import {
 } from "../grad/layers.ts";
 import { fold, type Key, normal } from "../tensor/random.ts";
 import type { Batch } from "../tensor/ragged.ts";
-import { build, type Dtype, type Tensor } from "../tensor/tensor.ts";
+import { build, type Dtype, size, type Tensor } from "../tensor/tensor.ts";
 import type { AttentionShape } from "../kernels/kernels.ts";
 
 /** Architecture of a decoder. Each part is a union, so that another kind of it is another case and not another model. */
@@ -116,6 +116,16 @@ export function decoderTree(
     norm: make("norm", [hiddenSize]),
     ...(tiedEmbeddings ? {} : { head: make("head", [vocabSize, hiddenSize]) }),
   };
+}
+
+/** The number of parameters of an architecture, without making them. */
+export function parameterCount(config: DecoderConfig): number {
+  let count = 0;
+  decoderTree(config, (_, shape) => {
+    count += size(shape);
+    return undefined as unknown as Tensor; // the tree is not looked at
+  });
+  return count;
 }
 
 /**
