@@ -13,6 +13,7 @@ import {
 } from "../mod.ts";
 import { main } from "./main.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
+import { alignmentSizes } from "./sizes.ts";
 import { summary } from "./summary.ts";
 
 export const settings = define({
@@ -38,4 +39,4 @@ export const dpo = (s: typeof settings.values) =>
     judgeReplies(s),
   ]);
 
-if (import.meta.main) await main(dpo, settings, summary);
+if (import.meta.main) await main(dpo, settings, summary, alignmentSizes);

@@ -39,6 +39,8 @@ const KEPT = {
   checkpointMinutes: number(5, { above: 0, help: "minutes from one checkpoint to the next" }),
   keep: count(2, { atLeast: 1, help: "checkpoints to keep, and the best where a stage says which" }),
   json: toggle(false, { help: "print one JSON document" }),
+  html: toggle(false, { help: "print the report as a page" }),
+  explain: toggle(false, { help: "show the stages and what takes memory, and do nothing" }),
   quiet: toggle(false, { help: "show no progress" }),
   help: toggle(false, { help: "show this, and do nothing" }),
 };
@@ -70,6 +72,9 @@ export function commandLine<F extends SettingFields>(own: Settings<F>): CommandL
         ...args.filter((word) => all.flags.boolean.some((flag) => word.startsWith(`--${flag}=`)))
           .map((word) => `Cannot read ${word} as ${word.split("=")[0]} takes no value`),
         ...values._tag === "Left" ? values.left : [],
+        ...values._tag === "Right" && values.right.json && values.right.html
+          ? ["Cannot use --html with --json as one of them goes to stdout: leave one out"]
+          : [],
       ];
       if (values._tag === "Left" || wrong.length > 0) return left(wrong);
       if (config === undefined) return right(values.right as unknown as SettingValues<F> & Common);
@@ -105,7 +110,7 @@ export function goOnCommand(program: string, folder: string, values: Common): st
   const flags = (["blas", "threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
     .filter((name) => values[name] !== { ...COMPUTED, ...KEPT }[name].default)
     .map((name) => `--${kebab(name)} ${quoted(String(values[name]))}`);
-  const toggles = (["json", "quiet"] as const).filter((name) => values[name]).map((name) => `--${name}`);
+  const toggles = (["json", "html", "quiet"] as const).filter((name) => values[name]).map((name) => `--${name}`);
   const calls = values.backend === "blas" ? ["--allow-ffi"] : [];
   return ["deno run -R -W", ...calls, quoted(program), "--resume", quoted(folder), ...flags, ...toggles].join(" ");
 }

@@ -5,11 +5,24 @@ import {
   type Event,
   type Failure,
   type Folder,
+  type Report,
   right,
+  scalarsOf,
   showPath,
+  tensorboardScalars,
+  tensorboardStart,
   type Written,
 } from "../mod.ts";
-import { BEST, checkpointName, checkpointNames, FILES, type SavedRun, type Stream, withLine } from "./saved_run.ts";
+import {
+  BEST,
+  checkpointName,
+  checkpointNames,
+  FILES,
+  type SavedRun,
+  type Stream,
+  STREAMS,
+  withLine,
+} from "./saved_run.ts";
 
 /** How to keep a run. */
 export interface KeepOptions {
@@ -24,6 +37,8 @@ export interface KeepOptions {
   readonly keep: number;
   /** Where the run goes on; `null`: at the beginning, in a folder of its own or instead of what is there. */
   readonly saved: SavedRun | null;
+  /** The report so far. */
+  readonly told: () => Report;
   /** Seconds since any fixed moment. */
   readonly now: () => number;
   /** Called once if something cannot be written. */
@@ -42,13 +57,13 @@ export interface Keeper {
 }
 
 /** What is known of the run so far. */
-type Standing = Omit<SavedRun, "checkpoint">;
+type Standing = Omit<SavedRun, "checkpoint" | "report">;
 
 const NOTHING: Standing = { steps: 0, streams: {}, best: {} };
 
 /** Begins to keep a run. Nothing is written before training begins, so wrong input leaves the folder as it was. */
 export function keepRun(options: KeepOptions): Keeper {
-  const { folder, saved, now, every, minutes, keep } = options;
+  const { folder, saved, now, told, every, minutes, keep } = options;
   const started = now();
   let standing: Standing = saved ?? NOTHING;
   let failure: Failure | undefined;
@@ -69,13 +84,17 @@ export function keepRun(options: KeepOptions): Keeper {
     if (begun) return;
     begun = true;
     await write(...(saved === null ? freshFolder(options) : cutBack(folder, saved)));
-    await append(FILES.timings, `${JSON.stringify({ started: new Date().toISOString() })}\n`);
+    if (failure !== undefined && saved === null) failure = { ...failure, kind: "input" }; // there is no folder yet
+    await append(FILES.timings, lineOf({ started: new Date().toISOString() }));
+    if (standing.streams[FILES.events] === undefined) await append(FILES.events, tensorboardStart(Date.now() / 1000));
   };
-  const append = async (name: string, line: string, hashed = false): Promise<void> => {
-    await write(() => folder.append(name, line));
+  const append = async (name: string, content: string | Uint8Array): Promise<void> => {
+    await write(() => folder.append(name, content));
     const { bytes, hash }: Stream = standing.streams[name] ?? { bytes: 0, hash: "" };
-    const grown = { bytes: bytes + new TextEncoder().encode(line).length, hash: hashed ? withLine(hash, line) : hash };
-    standing = { ...standing, streams: { ...standing.streams, [name]: grown } };
+    const [length, grown] = typeof content === "string"
+      ? [new TextEncoder().encode(content).length, withLine(hash, content)]
+      : [content.length, hash];
+    standing = { ...standing, streams: { ...standing.streams, [name]: { bytes: bytes + length, hash: grown } } };
   };
   return {
     listen: async (event) => {
@@ -85,15 +104,17 @@ export function keepRun(options: KeepOptions): Keeper {
       const { best, steps } = standing, { eval_loss: loss = Infinity } = event.metrics;
       improved = loss < (best[at.path] ?? Infinity);
       standing = { ...standing, steps: steps + 1, best: improved ? { ...best, [at.path]: loss } : best };
-      if (Object.keys(event.metrics).length === 0) return;
-      await append(FILES.metrics, `${JSON.stringify({ ...at, ...event.metrics })}\n`, true);
-      await append(FILES.timings, `${JSON.stringify({ ...at, seconds: Number((now() - started).toFixed(3)) })}\n`);
+      const scalars = scalarsOf(event);
+      if (scalars === null) return; // a step without figures
+      await append(FILES.metrics, lineOf({ ...at, ...event.metrics }));
+      await append(FILES.timings, lineOf({ ...at, seconds: Number((now() - started).toFixed(3)) }));
+      await append(FILES.events, tensorboardScalars({ wallTime: Date.now() / 1000, ...scalars }));
     },
     isCheckpointDue: () =>
       improved || now() - last.time >= 60 * minutes || (every > 0 && standing.steps - last.steps >= every),
     onCheckpoint: async (checkpoint) => {
       await begin();
-      const bytes = encodeData({ ...standing, checkpoint } satisfies SavedRun);
+      const bytes = encodeData({ ...standing, report: told(), checkpoint } satisfies SavedRun);
       const names = [checkpointName(standing.steps), ...(improved ? [BEST] : [])];
       await write(
         folder.settle,
@@ -114,6 +135,8 @@ export function keepRun(options: KeepOptions): Keeper {
   };
 }
 
+const lineOf = (fields: Readonly<Record<string, unknown>>): string => `${JSON.stringify(fields)}\n`;
+
 /** A folder with the settings of the run and nothing else of a run. */
 function freshFolder({ folder, config }: KeepOptions): readonly (() => Promise<Written>)[] {
   return [
@@ -125,7 +148,7 @@ function freshFolder({ folder, config }: KeepOptions): readonly (() => Promise<W
 
 /** The folder as it was at the checkpoint: what grew since is cut, later checkpoints, being damaged, go. */
 function cutBack(folder: Folder, { streams, steps }: SavedRun): readonly (() => Promise<Written>)[] {
-  const cuts = [FILES.metrics, FILES.timings].map((name) => async () => {
+  const cuts = STREAMS.map((name) => async () => {
     const { bytes } = streams[name] ?? { bytes: 0 };
     return bytes === 0 ? await folder.remove(name) : await folder.cut(name, bytes);
   });

@@ -1,23 +1,12 @@
 /** The command line of every pipeline: flags in, progress on stderr, the result on stdout, an exit code. */
-import {
-  advanceProgress,
-  type Event,
-  finish,
-  noProgress,
-  openKernels,
-  run,
-  type Section,
-  type SettingFields,
-  type Settings,
-  type SettingValues,
-  showProgress,
-  type Stage,
-  type Stopped,
-} from "../mod.ts";
-import { commandLine, type Common, goOnCommand, ownOf, words } from "./flags.ts";
-import { type Keeper, keepRun } from "./keep_run.ts";
-import { configOf, type OpenFolder, type RunFolder, runFolder } from "./run_folder.ts";
-import { FILES } from "./saved_run.ts";
+import type { SavedModel, Section, SettingFields, Settings, SettingValues, Stage } from "../mod.ts";
+import { execute } from "./execute.ts";
+import { explain, type Size } from "./explain.ts";
+import { commandLine, ownOf, words } from "./flags.ts";
+import { configOf, runFolder } from "./run_folder.ts";
+import { EXIT, processTerminal, say, type Terminal, write } from "./terminal.ts";
+
+export type { Terminal } from "./terminal.ts";
 
 /** What a pipeline has to say in the end. */
 export interface Summary {
@@ -31,25 +20,9 @@ export interface Summary {
   readonly page?: () => string;
   /** What a report says of it beside the curves. */
   readonly report?: readonly Section[];
+  /** What it made: a folder keeps it as files that others load. */
+  readonly model?: SavedModel;
 }
-
-/** What a command line is used through; `Deno`'s own in `main`, anything in tests. */
-export interface Terminal {
-  readonly args: readonly string[];
-  readonly out: (text: string) => void;
-  readonly err: (text: string) => void;
-  /** Columns of the terminal behind `err`, `null` if it is a pipe or a file. */
-  readonly columns: number | null;
-  readonly signal: AbortSignal;
-  /** Seconds since any fixed moment. */
-  readonly now: () => number;
-  /** The program as `deno run` takes it; `pipelines/NAME.ts` if not given. */
-  readonly program?: string;
-  /** Opens the folder of a run; the disk's if not given. */
-  readonly openFolder?: OpenFolder;
-}
-
-const EXIT = { done: 0, run: 1, input: 2, aborted: 130 } as const;
 
 /**
  * Runs a pipeline as the flags say, prints what comes out, and sets the exit code: 0 done (or what the summary says),
@@ -61,11 +34,13 @@ const EXIT = { done: 0, run: 1, input: 2, aborted: 130 } as const;
  * @param pipelineOf the pipeline of some settings
  * @param settings its own; the common ones are added here
  * @param summary what to print of the last state
+ * @param sizes what takes memory, for `--explain`
  */
 export async function main<F extends SettingFields, Adds extends object>(
   pipelineOf: (values: SettingValues<F>) => Stage<object, Adds>,
   settings: Settings<F>,
   summary: (state: NoInfer<Adds>) => Summary,
+  sizes?: (values: SettingValues<F>) => readonly Size[],
 ): Promise<void> {
   const abort = new AbortController();
   const interrupt = (): void => {
@@ -76,16 +51,7 @@ export async function main<F extends SettingFields, Adds extends object>(
   const signals = Deno.build.os === "windows" ? ["SIGINT"] as const : ["SIGINT", "SIGTERM"] as const;
   for (const signal of signals) Deno.addSignalListener(signal, interrupt);
   try {
-    const terminal: Terminal = {
-      args: Deno.args,
-      out: (text) => write(Deno.stdout, text),
-      err: (text) => write(Deno.stderr, text),
-      columns: columnsOf(Deno.stderr),
-      signal: abort.signal,
-      now: () => performance.now() / 1000,
-      program: programOf(Deno.mainModule),
-    };
-    Deno.exitCode = await command(terminal, { pipelineOf, settings, summary });
+    Deno.exitCode = await command(processTerminal(abort.signal), { pipelineOf, settings, summary, sizes });
   } finally {
     for (const signal of signals) Deno.removeSignalListener(signal, interrupt);
   }
@@ -96,6 +62,8 @@ export interface Program<F, Adds> {
   readonly pipelineOf: (values: SettingValues<F>) => Stage<object, Adds>;
   readonly settings: Settings<F>;
   readonly summary: (state: NoInfer<Adds>) => Summary;
+  /** What `--explain` says of memory, as far as it is known before a run. */
+  readonly sizes?: ((values: SettingValues<F>) => readonly Size[]) | undefined;
 }
 
 /** What `main` does, through any terminal. Returns the exit code. */
@@ -115,6 +83,11 @@ export async function command<F extends SettingFields, Adds extends object>(
   if (config._tag === "Left") return say(terminal, config.left.sentences, EXIT[config.left.kind]);
   const values = line.parse(terminal.args, config.right);
   if (values._tag === "Left") return say(terminal, values.left, EXIT.input);
+  if (values.right.explain) {
+    const own = ownOf(values.right);
+    terminal.out(explain(program.pipelineOf(own), program.sizes?.(own) ?? [], values.right.json));
+    return EXIT.done;
+  }
   const kept = await runFolder(values.right, terminal.openFolder);
   if (kept._tag === "Left") return say(terminal, kept.left.sentences, EXIT[kept.left.kind]);
   try {
@@ -123,103 +96,6 @@ export async function command<F extends SettingFields, Adds extends object>(
     const lack = missingPermission(error);
     return lack === undefined ? say(terminal, [mistake(error)], EXIT.run) : say(terminal, [lack], EXIT.input);
   }
-}
-
-/** What the flags and files say of a run. */
-interface Asked<F> {
-  readonly values: SettingValues<F> & Common;
-  readonly kept: RunFolder | null;
-}
-
-/** Runs the pipeline with all values read, and prints what comes out. */
-async function execute<F extends SettingFields, Adds extends object>(
-  terminal: Terminal,
-  { pipelineOf, summary }: Program<F, Adds>,
-  { values, kept }: Asked<F>,
-): Promise<number> {
-  const { now, out } = terminal;
-  const began = now();
-  const { seed, backend, blas, threads, json, quiet } = values;
-  const own = ownOf(values);
-  const refusal = await openKernels({ backend, threads, ...blas !== null && { blas } })
-    .then(() => null, (error: Error) => error.message);
-  if (refusal !== null) return say(terminal, [refusal], EXIT.input);
-  const pipeline = pipelineOf(own);
-  const full = new AbortController(); // the folder takes no more
-  const keeper = kept && keeperOf({ values, kept }, { pipeline: pipeline.name, seed, backend, ...own }, {
-    now,
-    onFailure: () => full.abort(),
-  });
-  if (kept !== null) say(terminal, kept.remarks, EXIT.done);
-  const draw = quiet ? () => {} : drawing(terminal);
-  const running = run(pipeline, {
-    ...{ seed, given: {}, config: { ...own, backend }, signal: AbortSignal.any([terminal.signal, full.signal]) },
-    ...keeper && { onCheckpoint: keeper.onCheckpoint, isCheckpointDue: keeper.isCheckpointDue },
-    ...kept?.saved && { resume: kept.saved.checkpoint },
-  });
-  const ended = await finish(running, async (event) => {
-    draw(event);
-    await keeper?.listen(event);
-  });
-  const goOn = kept && goOnCommand(terminal.program ?? `pipelines/${pipeline.name}.ts`, kept.folder.path, values);
-  if (ended._tag === "Left") return await stopped(terminal, ended.left, { keeper, goOn });
-  const { json: document, table, page, exit = EXIT.done } = summary(ended.right as Adds);
-  const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
-  const text = JSON.stringify({ pipeline: pipeline.name, seed, wallSeconds, ...document }, null, 2);
-  await keeper?.finish({ ...page && { [FILES.report]: page() }, [FILES.summary]: `${text}\n` });
-  const lost = keeper?.failure();
-  if (lost !== undefined) return say(terminal, [...lost.sentences, `Go on with: ${goOn}`], EXIT.run);
-  out(`${json ? text : table}\n`);
-  return exit;
-}
-
-/** The keeper of a run in its folder. */
-function keeperOf<F>(
-  { values, kept }: { readonly values: SettingValues<F> & Common; readonly kept: RunFolder },
-  config: Readonly<Record<string, unknown>>,
-  more: { readonly now: () => number; readonly onFailure: () => void },
-): Keeper {
-  const { checkpointEvery: every, checkpointMinutes: minutes, keep } = values;
-  return keepRun({ ...more, config, every, minutes, keep, folder: kept.folder, saved: kept.saved });
-}
-
-/** Says why a run ended early, what is left of it, and how to go on. */
-async function stopped(
-  terminal: Terminal,
-  { kind, sentences }: Stopped,
-  { keeper, goOn }: { readonly keeper: Keeper | null; readonly goOn: string | null },
-): Promise<number> {
-  const lost = keeper?.failure();
-  if (lost !== undefined) return say(terminal, [...lost.sentences, `Go on with: ${goOn}`], EXIT.run);
-  if (kind === "aborted") {
-    await keeper?.finish({});
-    return say(
-      terminal,
-      [...sentences, goOn === null ? "Nothing was kept of it" : `Go on with: ${goOn}`],
-      EXIT.aborted,
-    );
-  }
-  if (kind === "run") await keeper?.finish({});
-  return say(terminal, sentences, EXIT[kind]);
-}
-
-/** Draws progress on stderr: in a terminal twenty times a second at most. */
-function drawing({ err, columns, now }: Terminal): (event: Event) => void {
-  let progress = noProgress;
-  let drawn = -Infinity;
-  return (event) => {
-    progress = advanceProgress(progress, event, now());
-    const matters = progress.notes.length > 0 || progress.completed || event.type !== "step";
-    if (columns !== null && !matters && now() - drawn < 0.05) return;
-    drawn = now();
-    err(showProgress(progress, columns));
-  };
-}
-
-/** Sentences on stderr, a line each. */
-function say({ err, columns }: Terminal, sentences: readonly string[], code: number): number {
-  err((columns === null ? "" : "\r\x1b[K") + sentences.map((sentence) => `${sentence}\n`).join(""));
-  return code;
 }
 
 /** The sentence for a permission that was not given. */
@@ -233,31 +109,4 @@ function missingPermission(error: unknown): string | undefined {
 function mistake(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return "code" in error ? `Cannot go on as the system says: ${error.message}` : error.stack ?? error.message;
-}
-
-/** Writes all of a text; a reader who has gone (`| head -1`) is no error. */
-function write(to: typeof Deno.stdout | typeof Deno.stderr, text: string): void {
-  let bytes = new TextEncoder().encode(text);
-  try {
-    while (bytes.length > 0) bytes = bytes.subarray(to.writeSync(bytes));
-  } catch (error) {
-    if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
-  }
-}
-
-/** A main module as one would name it to `deno run` from the working directory. */
-function programOf(module: string): string {
-  if (!module.startsWith("file:")) return module;
-  const path = decodeURIComponent(new URL(module).pathname), here = `${Deno.cwd()}/`;
-  return path.startsWith(here) ? path.slice(here.length) : path;
-}
-
-/** Columns of a terminal, `null` if it is none. */
-function columnsOf(stream: typeof Deno.stderr): number | null {
-  if (!stream.isTerminal()) return null;
-  try {
-    return Deno.consoleSize().columns || 80;
-  } catch {
-    return 80;
-  }
 }

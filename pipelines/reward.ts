@@ -11,6 +11,7 @@ import {
   tokenize,
 } from "../mod.ts";
 import { main } from "./main.ts";
+import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
 
@@ -45,4 +46,4 @@ export const reward = (s: typeof settings.values) =>
     evaluateReward({ probability: probabilityOfChosen(s) }),
   ]);
 
-if (import.meta.main) await main(reward, settings, rewardSummary);
+if (import.meta.main) await main(reward, settings, rewardSummary, rewardSizes);

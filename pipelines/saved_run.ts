@@ -7,6 +7,7 @@ import {
   type Folder,
   inputFailure,
   left,
+  type Report,
   type Result,
   right,
 } from "../mod.ts";
@@ -18,8 +19,13 @@ export const FILES = {
   timings: "timings.jsonl",
   checkpoints: "checkpoints",
   report: "report.html",
+  events: "events.out.tfevents.logratio",
+  model: "model",
   summary: "summary.json",
 } as const;
+
+/** The files that grow with a run. */
+export const STREAMS: readonly string[] = [FILES.metrics, FILES.timings, FILES.events];
 
 /** The checkpoint with the least `eval_loss`. */
 export const BEST = "best.checkpoint";
@@ -27,7 +33,7 @@ export const BEST = "best.checkpoint";
 /** A file that grows with the run, as far as a checkpoint goes. */
 export interface Stream {
   readonly bytes: number;
-  /** Of its lines, one by one; empty where nobody looks. */
+  /** Of its lines, one by one; of bytes that are no lines there is none. */
   readonly hash: string;
 }
 
@@ -40,6 +46,8 @@ export interface SavedRun {
   readonly streams: Readonly<Record<string, Stream>>;
   /** The least `eval_loss` so far, by the path of its stage. */
   readonly best: Readonly<Record<string, number>>;
+  /** What the run told so far. */
+  readonly report: Report;
 }
 
 /** What a run goes on from. */

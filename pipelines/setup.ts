@@ -92,7 +92,7 @@ export function overflowOf({ overflow }: Pick<Setup, "overflow">): { readonly ov
 }
 
 /** Small enough to learn a file of pairs from nothing on a laptop. */
-const SMALL = {
+export const SMALL = {
   vocabSize: 1024,
   hiddenSize: 64,
   layers: 2,
@@ -144,7 +144,9 @@ export function demonstrations(
 export function judgeReplies(
   s: Pick<Setup, "data" | "world" | "prompts">,
 ): Stage<PolicyState & RefState, { readonly replies: ReplyEvaluation | null }> {
-  return s.data === null ? evaluateReplies(worldQuestions(s)) : once("judgeReplies", () => ({ replies: null }), { needs: [], adds: ["replies"] });
+  return s.data === null
+    ? evaluateReplies(worldQuestions(s))
+    : once("judgeReplies", () => ({ replies: null }), { needs: [], adds: ["replies"] });
 }
 
 /** How good a completion truly is; undefined where no truth is known. */

@@ -2,6 +2,7 @@
 import { count, define, evaluateLikelihood, freezeRef, initPolicy, number, pipeline, sftUpdate } from "../mod.ts";
 import { main } from "./main.ts";
 import { demonstrations, judgeReplies, SETUP } from "./setup.ts";
+import { textSizes } from "./sizes.ts";
 import { sftSummary } from "./summary.ts";
 
 const { data, overflow, heldOut, context, world, prompts } = SETUP;
@@ -24,4 +25,4 @@ export const sft = (s: typeof settings.values) =>
     judgeReplies(s),
   ]);
 
-if (import.meta.main) await main(sft, settings, sftSummary);
+if (import.meta.main) await main(sft, settings, sftSummary, textSizes);

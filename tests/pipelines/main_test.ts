@@ -77,6 +77,8 @@ Usage: deno run pipelines/countdown.ts [flags]
   --checkpoint-minutes <number>                   minutes from one checkpoint to the next (above 0; default 5)
   --keep <count>                                  checkpoints to keep, and the best where a stage says which (at least 1; default 2)
   --json                                          print one JSON document
+  --html                                          print the report as a page
+  --explain                                       show the stages and what takes memory, and do nothing
   --quiet                                         show no progress
   --help                                          show this, and do nothing
 `.slice(1),

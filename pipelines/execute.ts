@@ -1,0 +1,122 @@
+/** A run from its settings to what it prints and keeps. */
+import {
+  advanceReport,
+  finish,
+  modelFiles,
+  noReport,
+  openKernels,
+  type Report,
+  reportHtml,
+  type Result,
+  run,
+  type Section,
+  type SettingFields,
+  type SettingValues,
+  type Stopped,
+} from "../mod.ts";
+import { type Common, goOnCommand, ownOf } from "./flags.ts";
+import { type Keeper, keepRun } from "./keep_run.ts";
+import type { Program, Summary } from "./main.ts";
+import type { RunFolder } from "./run_folder.ts";
+import { runReport } from "./run_report.ts";
+import { FILES } from "./saved_run.ts";
+import { drawing, EXIT, say, type Terminal } from "./terminal.ts";
+
+/** What the flags and files say of a run. */
+interface Asked<F> {
+  readonly values: SettingValues<F> & Common;
+  readonly kept: RunFolder | null;
+}
+
+/** How a run ended, and what is left to do with it. */
+interface Ended<F extends SettingFields, Adds> {
+  readonly program: Program<F, Adds>;
+  readonly values: SettingValues<F> & Common;
+  readonly name: string;
+  readonly result: Result<Stopped, Adds>;
+  readonly keeper: Keeper | null;
+  /** The command that goes on with it; null if it is not kept. */
+  readonly goOn: string | null;
+  readonly wallSeconds: number;
+  /** Its report as a page, with what came of it. */
+  readonly page: (sections?: readonly Section[]) => string;
+}
+
+/** Runs the pipeline with all values read, and prints and keeps what comes out. Returns the exit code. */
+export async function execute<F extends SettingFields, Adds extends object>(
+  terminal: Terminal,
+  program: Program<F, Adds>,
+  { values, kept }: Asked<F>,
+): Promise<number> {
+  const { now, signal } = terminal, began = now();
+  const { seed, backend, blas, threads, quiet } = values;
+  const own = ownOf(values);
+  const refusal = await openKernels({ backend, threads, ...blas !== null && { blas } })
+    .then(() => null, (error: Error) => error.message);
+  if (refusal !== null) return say(terminal, [refusal], EXIT.input);
+  const pipeline = program.pipelineOf(own), { name } = pipeline;
+  const file = terminal.program ?? `pipelines/${name}.ts`;
+  let told: Report = kept?.saved?.report ?? noReport;
+  const full = new AbortController(); // the folder takes no more
+  const keeper = kept && keepRun({
+    ...{ ...kept, every: values.checkpointEvery, minutes: values.checkpointMinutes, keep: values.keep },
+    config: { pipeline: name, seed, backend, ...own },
+    told: () => told,
+    now,
+    onFailure: () => full.abort(),
+  });
+  if (kept !== null) say(terminal, kept.remarks, EXIT.done);
+  const draw = quiet ? () => {} : drawing(terminal);
+  const running = run(pipeline, {
+    ...{ seed, given: {}, config: { ...own, backend }, signal: AbortSignal.any([signal, full.signal]) },
+    ...keeper && { onCheckpoint: keeper.onCheckpoint, isCheckpointDue: keeper.isCheckpointDue },
+    ...kept?.saved && { resume: kept.saved.checkpoint },
+  });
+  const result = await finish(running, async (event) => {
+    draw(event);
+    told = advanceReport(told, event);
+    await keeper?.listen(event);
+  });
+  const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
+  const ending = { pipeline: name, program: file, settings: program.settings, values, wallSeconds };
+  return await conclude(terminal, {
+    ...{ program, values, name, keeper, wallSeconds, result: result as Result<Stopped, Adds> },
+    goOn: kept && goOnCommand(file, kept.folder.path, values),
+    page: (sections) => reportHtml(runReport(told, { ...ending, ...sections && { sections } })),
+  });
+}
+
+/** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
+async function conclude<F extends SettingFields, Adds extends object>(
+  terminal: Terminal,
+  { program, values, name, result, keeper, goOn, wallSeconds, page }: Ended<F, Adds>,
+): Promise<number> {
+  const goOnWith = `Go on with: ${goOn}`;
+  const lost = (): number | undefined => {
+    const failure = keeper?.failure();
+    return failure &&
+      say(terminal, [...failure.sentences, ...failure.kind === "run" ? [goOnWith] : []], EXIT[failure.kind]);
+  };
+  if (result._tag === "Left") {
+    const { kind, sentences } = result.left;
+    if (kind !== "input") await keeper?.finish({ [FILES.report]: page() });
+    if (kind !== "aborted") return lost() ?? say(terminal, sentences, EXIT[kind]);
+    return lost() ?? say(terminal, [...sentences, goOn === null ? "Nothing was kept of it" : goOnWith], EXIT.aborted);
+  }
+  const end = program.summary(result.right);
+  const html = end.page ?? (() => page(end.report ?? []));
+  const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
+  await keeper?.finish({ ...filesOf(end), [FILES.report]: html(), [FILES.summary]: json });
+  const failed = lost();
+  if (failed !== undefined) return failed;
+  terminal.out(values.html ? html() : values.json ? json : `${end.table}\n`);
+  return end.exit ?? EXIT.done;
+}
+
+/** The files of the model that a run made. */
+function filesOf({ model }: Summary): Readonly<Record<string, string | Uint8Array>> {
+  if (model === undefined) return {};
+  return Object.fromEntries(
+    Object.entries(modelFiles(model)).map(([name, content]) => [`${FILES.model}/${name}`, content]),
+  );
+}

@@ -1,0 +1,86 @@
+/** What the training pipelines keep in memory, as far as it is known before a run. */
+import { type DecoderConfig, parameterCount, type SettingValues } from "../mod.ts";
+import { worldVocabulary } from "../fixtures/world/shipped.ts";
+import type { Size } from "./explain.ts";
+import { type SETUP, SMALL } from "./setup.ts";
+
+type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context">;
+
+const FLOAT = 4;
+
+/** The architecture, and whether it may come out smaller. */
+function architecture({ data, context }: Setup): { readonly config: DecoderConfig; readonly note: string } {
+  return data === null ? { config: worldVocabulary().config, note: "the shipped policy" } : {
+    config: { ...SMALL, contextLength: context },
+    note: "at most: the tokenizer may find fewer tokens in the data",
+  };
+}
+
+const floats = (part: string, numbers: number, note = ""): Size => ({ part, numbers, bytes: FLOAT * numbers, note });
+
+/** What training holds beside the parameters themselves. */
+function training(config: DecoderConfig, parameters: number): readonly Size[] {
+  return [
+    floats("gradients", parameters),
+    floats("AdamW's two moments", 2 * parameters),
+    floats("a step, for each token of its batch", tokenFloats(config), "activations and their gradients, about"),
+  ];
+}
+
+/** Numbers that forward and backward pass leave for a token until the step ends; twice as many backward as forward. */
+function tokenFloats({ layers, hiddenSize, attention: { heads, kvHeads, headDim }, mlp }: DecoderConfig): number {
+  return 3 * layers * (7 * hiddenSize + 3 * (heads + kvHeads) * headDim + 3 * mlp.size);
+}
+
+/** The rows: counted in the world, a file's size on own data. */
+function rows(data: string | null, what: string, count: number): Size {
+  if (data === null) {
+    return { part: what, numbers: null, bytes: null, note: `${count.toLocaleString("en")} of the world` };
+  }
+  const readable = Deno.permissions.querySync({ name: "read", path: data }).state === "granted";
+  try {
+    const bytes = readable ? Deno.statSync(data).size : null;
+    const note = readable ? "the file; its rows are known once it is read" : `unknown without permission: -R=${data}`;
+    return { part: what, numbers: null, bytes, note };
+  } catch {
+    return { part: what, numbers: null, bytes: null, note: `there is no file ${data}` };
+  }
+}
+
+/** Of `dpo`. */
+export function alignmentSizes(s: Setup & { readonly pairs: number }): readonly Size[] {
+  const { config, note } = architecture(s), parameters = parameterCount(config);
+  const scored: Size = { part: "reference log-probs", numbers: null, bytes: null, note: "16 bytes a pair" };
+  return [
+    rows(s.data, "pairs", s.pairs),
+    floats("policy", parameters, note),
+    floats("reference", parameters, "what the policy began with"),
+    s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
+    ...training(config, parameters),
+  ];
+}
+
+/** Of `sft`. */
+export function textSizes(s: Setup & { readonly passages: number }): readonly Size[] {
+  const { config, note } = architecture(s), parameters = parameterCount(config);
+  return [
+    rows(s.data, "texts", s.passages),
+    floats("policy", parameters, note),
+    floats("reference", parameters, "what the policy began with"),
+    ...training(config, parameters),
+  ];
+}
+
+/** Of `reward`. */
+export function rewardSizes(s: Setup & { readonly pairs: number }): readonly Size[] {
+  const { config, note } = architecture(s), policy = parameterCount(config);
+  const head = config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
+  const reward = policy - head + config.hiddenSize;
+  return [
+    rows(s.data, "pairs", s.pairs),
+    floats("policy", policy, note),
+    floats("reward model", reward, "the policy's trunk and a head"),
+    floats("the best reward model so far", reward),
+    ...training(config, reward),
+  ];
+}
