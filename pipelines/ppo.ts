@@ -20,6 +20,7 @@ import { main } from "./main.ts";
 import { critic, learning, OPTIMIZER, REWARD, reward, scoring } from "./ppo_setup.ts";
 import { ppoSummary } from "./ppo_summary.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, truthOf, vocabulary, warmStart } from "./setup.ts";
+import { reinforcementSizes } from "./sizes.ts";
 
 export const settings = define({
   iterations: count(16, { atLeast: 1, help: "times to roll out and learn" }),
@@ -60,4 +61,4 @@ export const ppo = (s: typeof settings.values) =>
     judgeReplies(s),
   ]);
 
-if (import.meta.main) await main(ppo, settings, ppoSummary);
+if (import.meta.main) await main(ppo, settings, ppoSummary, reinforcementSizes);

@@ -67,7 +67,12 @@ export interface FittedReward {
 
 /** Fits a reward model to the pairs, unless there is a reward already. */
 export function reward(s: Settings): Stage<PolicyState & PairState & RowState, FittedReward> {
-  if (s.reward !== null) return once("reward", () => ({ reward: null, rewardEvaluation: null }));
+  if (s.reward !== null) {
+    return once("reward", () => ({ reward: null, rewardEvaluation: null }), {
+      needs: [],
+      adds: ["reward", "rewardEvaluation"],
+    });
+  }
   return pipeline("fitReward", [
     fitBradleyTerry({ lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize, centering: 0.01 }),
     evaluateReward({ probability: probabilityOfChosen(s) }),

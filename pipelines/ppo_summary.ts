@@ -27,15 +27,16 @@ function courseTable({ curve }: MonitorState): string {
 
 /** The end of a run of PPO: `json` for `--json`, `table` to read. */
 export function ppoSummary(state: Reinforced): Summary {
-  const { json, table, report = [] } = summary(state);
+  const { report = [], json, table: aligned, ...end } = summary(state);
   const { curve, reward, rewardEvaluation } = state;
   const hacking = analyseRewardHacking(curve);
   const fitted = reward === null || rewardEvaluation === null ? null : { ...state, reward, rewardEvaluation };
   const said: Section = { part: "result", title: "Reward and truth", type: "text", lines: hacking.sentences };
   return {
+    ...end,
     json: { ...json, reward: fitted && rewardDocument(fitted), curve, rewardHacking: hacking },
     table: [
-      table,
+      aligned,
       ...fitted === null ? [] : [rewardJudges(fitted.rewardEvaluation)],
       courseTable(state),
       ...hacking.sentences,

@@ -60,6 +60,30 @@ export function alignmentSizes(s: Setup & { readonly pairs: number }): readonly 
   ];
 }
 
+/** Of `ppo`. */
+export function reinforcementSizes(
+  s: Setup & {
+    readonly pairs: number;
+    readonly rollouts: number;
+    readonly reward: string | null;
+    readonly critic: string;
+  },
+): readonly Size[] {
+  const { config, note } = architecture(s), policy = parameterCount(config);
+  const headed = policy - (config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize) + config.hiddenSize;
+  const critic = s.critic === "shared" ? config.hiddenSize : headed;
+  return [
+    rows(s.data, "pairs", s.pairs),
+    floats("policy", policy, note),
+    floats("reference", policy, "what the policy began with"),
+    s.reward === null
+      ? floats("reward model", headed, "the policy's trunk and a head")
+      : { part: "reward", numbers: null, bytes: null, note: `what ${s.reward} takes` },
+    floats("critic", critic, s.critic === "shared" ? "a head on the policy's trunk" : "a trunk of its own and a head"),
+    ...training(config, policy + critic),
+  ];
+}
+
 /** Of `sft`. */
 export function textSizes(s: Setup & { readonly passages: number }): readonly Size[] {
   const { config, note } = architecture(s), parameters = parameterCount(config);

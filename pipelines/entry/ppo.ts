@@ -5,6 +5,7 @@
  */
 import { ppo, settings } from "../ppo.ts";
 import { ppoSummary } from "../ppo_summary.ts";
+import { reinforcementSizes } from "../sizes.ts";
 import { main } from "../main.ts";
 
-await main(ppo, settings, ppoSummary);
+await main(ppo, settings, ppoSummary, reinforcementSizes);
