@@ -3,7 +3,8 @@ import { ASSISTANT, END, specialId, USER } from "../data/chat.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
 import { llamaConfig, llamaTensors } from "../model/llama.ts";
 import { encodeSafetensors } from "../model/safetensors.ts";
-import type { RewardState } from "./reward_state.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import type { RewardModel, RewardState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 
 /** A language model, or a reward model on such a trunk. */
@@ -18,26 +19,20 @@ const CHAT_TEMPLATE = "{%- for message in messages -%}" +
 
 /**
  * The files of a model in Hugging Face's form, by name: `model.safetensors`, `config.json`, `tokenizer.json` and what
- * belongs to them. A policy is a `LlamaForCausalLM`, a reward model a `LlamaForSequenceClassification` with one label.
+ * belongs to them. A policy is a `LlamaForCausalLM`, a reward model a `LlamaForSequenceClassification` with one label; one
+ * that reads surprise as well is no model that others know, and bears a name of its own.
  *
  * There is no padding token: a reward model that pads batches there must be given one that no text uses, never `<|end|>`.
  */
 export function modelFiles(model: SavedModel): Readonly<Record<string, string | Uint8Array>> {
   const { config, tokenizer } = model;
-  const eos = specialId(tokenizer, END);
-  const tokens = { bos_token_id: null, eos_token_id: eos, pad_token_id: null };
+  const tokens = { bos_token_id: null, eos_token_id: specialId(tokenizer, END), pad_token_id: null };
   const [tensors, kind] = "policy" in model
-    ? [llamaTensors(model.policy), { architectures: ["LlamaForCausalLM"] }]
-    : [{ ...llamaTensors(model.reward.trunk), "score.weight": model.reward.score }, {
-      architectures: ["LlamaForSequenceClassification"],
-      id2label: { 0: "reward" },
-      label2id: { reward: 0 },
-      reward_mean: model.reward.mean,
-      reward_deviation: model.reward.deviation,
-    }];
+    ? [llamaTensors(model.policy), { architectures: ["LlamaForCausalLM"] }] as const
+    : rewardFiles(model.reward);
   const json = (content: unknown): string => `${JSON.stringify(content, null, 2)}\n`;
   return {
-    "config.json": json({ ...kind, ...llamaConfig(config), ...tokens }),
+    "config.json": json({ ...llamaConfig(config), ...kind, ...tokens }),
     ..."policy" in model && { "generation_config.json": json(tokens) },
     "model.safetensors": encodeSafetensors(tensors),
     "tokenizer.json": json(tokenizerJson(tokenizer)),
@@ -49,4 +44,21 @@ export function modelFiles(model: SavedModel): Readonly<Record<string, string | 
       chat_template: CHAT_TEMPLATE,
     }),
   };
+}
+
+/** The tensors of a reward model, and what its config says beside its trunk's. */
+function rewardFiles(
+  { trunk, score, surprise, reader, mean, deviation }: RewardModel,
+): readonly [Readonly<Record<string, Tensor>>, Readonly<Record<string, unknown>>] {
+  const kind = surprise === undefined
+    ? { architectures: ["LlamaForSequenceClassification"] }
+    : { architectures: ["LogratioRewardModel"], model_type: "logratio_reward" };
+  const read = Object.entries(reader === undefined ? {} : llamaTensors(reader));
+  return [
+    {
+      ...{ ...llamaTensors(trunk), "score.weight": score, ...surprise && { "surprise.weight": surprise } },
+      ...Object.fromEntries(read.map(([name, t]) => [`reader.${name}`, t])),
+    },
+    { ...kind, id2label: { 0: "reward" }, label2id: { reward: 0 }, reward_mean: mean, reward_deviation: deviation },
+  ];
 }
