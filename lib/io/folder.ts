@@ -133,15 +133,17 @@ async function makeFolder(path: string): Promise<void> {
 }
 
 async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const parent = path.slice(0, path.lastIndexOf("/"));
   const unfinished = path + UNFINISHED;
-  {
+  try {
     using file = await Deno.open(unfinished, { write: true, create: true, truncate: true });
     writeAll(file, bytes);
     await file.sync();
+  } catch (error) {
+    await Deno.remove(unfinished).catch(() => {}); // on a full disk it takes the last room
+    throw error;
   }
   await Deno.rename(unfinished, path);
-  await settleNames(parent);
+  await settleNames(path.slice(0, path.lastIndexOf("/")));
 }
 
 /** A new name survives the machine only when its folder is on the disk too; systems that cannot do that do without. */

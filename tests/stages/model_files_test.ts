@@ -8,15 +8,16 @@ import { llamaParams } from "../../lib/model/llama.ts";
 import { decodeSafetensors } from "../../lib/model/safetensors.ts";
 import { modelFiles } from "../../lib/stages/model_files.ts";
 import { key } from "../../lib/tensor/random.ts";
+import type { Tensor } from "../../lib/tensor/tensor.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
 
 const { config, tokenizer, policy } = worldPolicy();
 type Files = ReturnType<typeof modelFiles>;
 const json = (files: Files, name: string): Record<string, unknown> => JSON.parse(files[name] as string);
-const numbers = (tree: unknown) => leaves(tree).map(([path, t]) => [path, [...t.data]]);
+const numbers = (tree: unknown): unknown => leaves(tree).map(([path, t]) => [path, [...t.data]]);
 
 /** The tensors of the weights file. */
-function tensorsOf(files: Files) {
+function tensorsOf(files: Files): ReadonlyMap<string, Tensor> {
   const decoded = decodeSafetensors(files["model.safetensors"] as Uint8Array);
   assert(decoded._tag === "Right");
   return decoded.right;
