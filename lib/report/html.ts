@@ -40,7 +40,9 @@ ${sections.filter((section) => section.part === part).map(shown)}</div></section
 `
   );
   return page(title, [
-    markup`<header><h1>${title}</h1><p class="lead">${lead}</p><nav aria-label="Parts">${links}</nav></header>\n`,
+    markup`<header><h1>${title}</h1><p class="lead">${lead}</p>${
+      links.length < 2 ? null : markup`<nav aria-label="Parts">${links}</nav>`
+    }</header>\n`,
     markup`<main>\n${warnings.length === 0 ? null : warned(warnings)}${body}</main>`,
   ])();
 }
@@ -85,6 +87,8 @@ function content(section: Section): Inside {
       return section.lines.map((line) => markup`<p>${long(line)}</p>`);
     case "code":
       return markup`<pre><code>${section.code}</code></pre>`;
+    case "drawing":
+      return section.drawing;
     case "intervals":
       return intervalChart(section, section.title);
     case "lines":

@@ -1,6 +1,7 @@
 /** What a report says, as plain data: the run tells the curves, the pipeline what came of it. */
 import type { Event } from "../flow/event.ts";
 import { advanceCurves, type Curve } from "./curves.ts";
+import type { Markup } from "./markup.ts";
 import type { Cell } from "./table.ts";
 
 /** Where a section stands: what came of it, the way there, the data, or how to do it again. */
@@ -23,6 +24,7 @@ export type Content =
   | { readonly type: "samples"; readonly samples: readonly SideBySide[] }
   | { readonly type: "text"; readonly lines: readonly string[] }
   | { readonly type: "code"; readonly code: string }
+  | { readonly type: "drawing"; readonly drawing: Markup }
   | IntervalChart
   | ReliabilityChart
   | LineChart;
