@@ -18,11 +18,11 @@ const TOKENS = new RegExp(
 /** Turns of a dialogue inside a reply, or the name of the next speaker at its end. */
 const TURNS = new RegExp(
   [
-    String.raw`(?:^|\n)\s*(?:Human|Assistant|User|System|Bot|AI)\s*:\s*$`,
-    String.raw`\n\s*(?:Human|Assistant|User|USER|ASSISTANT):\s`,
+    String.raw`(?:^|\n)[^\S\n]*(?:Human|Assistant|User|System|Bot|AI)\s*:\s*$`,
+    String.raw`\n[^\S\n]*(?:Human|Assistant|User|USER|ASSISTANT):\s`,
     String.raw`^\s*(?:Assistant|ASSISTANT|Bot|AI)\s*:`,
     String.raw`(?:^|\n)### ?(?:Instruction|Response|Input|Human|Assistant|User|System)\b`,
-    String.raw`(?:^|\n)\s*(?:assistant|user|system)\n`,
+    String.raw`(?:^|\n)[^\S\n]*(?:assistant|user|system)\n`,
   ].join("|"),
 );
 

@@ -15,7 +15,7 @@ const TRAITS: Readonly<Record<string, RegExp>> = {
   "code": /```|`[^`\n]+`/,
   "a table": /^\|.*\|\s*\n\|[\s:|-]+\|/m,
   "a link": /https?:\/\//,
-  "several paragraphs": /\S\s*\n\s*\n\s*\S/,
+  "several paragraphs": /\S[^\S\n]*\n[^\S\n]*\n\s*\S/,
   "an exclamation mark": /!/,
   "a question at its end": /\?\s*$/,
   "an emoji": /\p{Emoji_Presentation}/u,

@@ -156,34 +156,36 @@ function bestRun(logOdds: Float64Array, fit: Lapse): Stretch & { readonly sum: n
   return best;
 }
 
-/** Wrong labels as repeated judgements show them: of two judgements with error e, 2e(1 − e) disagree. */
+/**
+ * Wrong labels as repeated judgements show them: of two judgements with error e, a share d = 2e(1 − e) disagree. Of n
+ * judgements of the same replies n − 1 pairs tell something new.
+ */
 export function disagreement(pairs: readonly Pair[], { prompt, chosen, rejected }: Forms): readonly Finding[] {
-  const groups = Map.groupBy(
-    rowsWhere(pairs, (pair, row) => sideOf(pair) !== 0 && chosen[row] !== rejected[row]),
-    (row) => `${prompt[row]} ${Math.min(chosen[row]!, rejected[row]!)} ${Math.max(chosen[row]!, rejected[row]!)}`,
-  );
-  let [judgements, opposed] = [0, 0];
-  const minority: number[] = [];
-  for (const group of groups.values()) {
-    const first = group.filter((row) => (chosen[row]! < rejected[row]!) === sideOf(pairs[row]!) > 0);
-    const [a, n] = [first.length, group.length];
-    judgements += n * (n - 1) / 2;
-    opposed += a * (n - a);
-    if (a > 0 && a < n) {
-      minority.push(...group.filter((row) => 2 * a <= n ? first.includes(row) : !first.includes(row)));
-    }
-  }
-  const seen = { estimate: opposed / judgements, ...shareInterval(opposed / judgements, judgements) };
-  const errorOf = (d: number): number => (1 - Math.sqrt(Math.max(0, 1 - 2 * d))) / 2;
-  if (judgements < 20 || errorOf(seen.low) <= TOLERABLE) return [];
+  const judged = rowsWhere(pairs, (pair, row) => sideOf(pair) !== 0 && chosen[row] !== rejected[row]);
+  const groups = Map.groupBy(judged, (row) => {
+    const [a, b] = [Math.min(chosen[row]!, rejected[row]!), Math.max(chosen[row]!, rejected[row]!)];
+    return `${prompt[row]} ${a} ${b}`;
+  });
+  const forFirst = (row: number): boolean => (chosen[row]! < rejected[row]!) === (sideOf(pairs[row]!) > 0);
+  let [compared, opposed, independent] = [0, 0, 0];
+  const minority = [...groups.values()].flatMap((group) => {
+    const [n, first] = [group.length, group.filter(forFirst).length];
+    compared += n * (n - 1) / 2;
+    opposed += first * (n - first);
+    independent += n - 1;
+    return first === 0 || first === n ? [] : group.filter((row) => forFirst(row) === (2 * first <= n));
+  });
+  const seen = { estimate: opposed / compared, ...shareInterval(opposed / compared, independent) };
+  const errorOf = (d: number): string => ((1 - Math.sqrt(Math.max(0, 1 - 2 * d))) / 2).toFixed(2);
+  if (independent < 20 || seen.low <= 2 * TOLERABLE * (1 - TOLERABLE)) return [];
   return finding(pairs, minority.sort((a, b) => a - b), {
     kind: "label-noise",
     severity: "warning",
-    sentence: `${share(seen.estimate)} of ${
-      counted(judgements, "two judgements", "pairs of judgements")
-    } of the same replies disagree, as if each were wrong with probability ${errorOf(seen.estimate).toFixed(2)} (${
-      errorOf(seen.low).toFixed(2)
-    } to ${errorOf(seen.high).toFixed(2)}).`,
-    remedy: "Look at the rows in the minority first; for the others expect as many, and train with label smoothing.",
+    sentence: `${shareWithin(seen)} of ${
+      counted(compared, "pair of judgements", "pairs of judgements")
+    } on the same replies disagree, as if each judgement were wrong with probability ${errorOf(seen.estimate)} (${
+      errorOf(seen.low)
+    } to ${errorOf(seen.high)}).`,
+    remedy: "Look at the rows in the minority first. For the others expect as many, and train with label smoothing.",
   });
 }
