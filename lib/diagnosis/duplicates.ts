@@ -3,7 +3,7 @@ import type { Pair } from "../data/pair.ts";
 import { FORWARD, graph, strongComponents } from "../ranking/components.ts";
 import { type Finding, finding, rowsThat, rowsWhere } from "./finding.ts";
 import { bandsOf, sketchIndex } from "./sketch.ts";
-import { type Forms, nearness, nearTexts, numeralsOf, promptText, shingles } from "./text_form.ts";
+import { comparisonName, type Forms, nearness, nearTexts, numeralsOf, promptText, shingles } from "./text_form.ts";
 
 /** Pairs whose replies differ in case, space and punctuation alone. Equal ones are dropped when the file is read. */
 export function identicalReplies(pairs: readonly Pair[], { chosen, rejected }: Forms): readonly Finding[] {
@@ -19,8 +19,7 @@ export function identicalReplies(pairs: readonly Pair[], { chosen, rejected }: F
 function firstJudgements({ prompt, chosen, rejected }: Forms): Int32Array {
   const seen = new Map<string, number>();
   return prompt.map((p, row) => {
-    const [a, b] = [Math.min(chosen[row]!, rejected[row]!), Math.max(chosen[row]!, rejected[row]!)];
-    const name = `${p} ${a} ${b}`;
+    const name = comparisonName(p, chosen[row]!, rejected[row]!);
     const first = seen.get(name) ?? row;
     if (first === row) seen.set(name, row);
     return first;

@@ -22,7 +22,7 @@ const TRAITS: Readonly<Record<string, RegExp>> = {
   "a word in capitals": /(?<!\p{L})\p{Lu}{4,}(?!\p{L})/u,
 };
 
-/** A trait must tell this share of the pairs apart, and at least so many, before it is tested. */
+/** A trait must tell this share of the pairs apart, and so many, by as many different replies, before it is tested. */
 const [LEAST_SHARE, LEAST_PAIRS] = [0.01, 30];
 
 /** The whole interval must lie this far off ½. */
@@ -42,12 +42,15 @@ interface Split {
  * ½ ± 0.05. Intervals are as wide as the number of traits tested asks for (Bonferroni), so that all hold together with
  * 95 %. Of openings that contain each other the most certain is named.
  */
-export function formatBias(pairs: readonly Pair[], { prompt }: Forms): readonly Finding[] {
-  const enough = ({ won, lost }: Split): boolean =>
-    won.length + lost.length >= Math.max(LEAST_PAIRS, LEAST_SHARE * pairs.length);
+export function formatBias(pairs: readonly Pair[], forms: Forms): readonly Finding[] {
+  const enough = ({ won, lost }: Split): boolean => {
+    if (won.length + lost.length < Math.max(LEAST_PAIRS, LEAST_SHARE * pairs.length)) return false;
+    const replies = [...won.map((row) => forms.chosen[row]), ...lost.map((row) => forms.rejected[row])];
+    return new Set(replies).size >= LEAST_PAIRS;
+  };
   const tested = [...traitSplits(pairs), ...openingSplits(pairs)].filter(enough);
   const z = normalQuantile(0.05 / Math.max(1, tested.length));
-  const found = tested.map((split) => ({ split, bias: preferenceShare(split, prompt, z) }))
+  const found = tested.map((split) => ({ split, bias: preferenceShare(split, forms.unit, z) }))
     .filter(({ bias }) => surelyOff(bias) > LEAST)
     .sort((a, b) => surelyOff(b.bias) - surelyOff(a.bias));
   const told = found.filter(({ split }, i) => !found.slice(0, i).some((surer) => overlap(surer.split, split)));

@@ -27,26 +27,33 @@ export function probabilityUnder({ rate, inverse }: Pick<Lapse, "rate" | "invers
 /**
  * The maximum of Σ log(ε + (1 − 2ε) σ(z / T)) over a grid of ε and 1/T.
  *
- * @param logOdds positive where the favoured side came out better, nats
+ * @param forecasts log odds, positive where the favoured side came out better, nats, with the weight of each
  */
-export function fitLapse(logOdds: readonly number[]): Lapse {
-  const bins = binned(logOdds);
+export function fitLapse(forecasts: readonly Forecast[]): Lapse {
+  const bins = binned(forecasts);
   const fits = RATES.map((rate) => bestInverse(bins, rate));
   const best = fits.reduce((a, b) => b.likelihood > a.likelihood ? b : a);
   const inside = fits.filter(({ likelihood }) => likelihood > best.likelihood - 1.92);
   return { rate: best.rate, inverse: best.inverse, low: inside[0]!.rate, high: inside.at(-1)!.rate };
 }
 
-type Bin = { readonly z: number; readonly n: number };
+/** A forecast, and how many cases it stands for. */
+export interface Forecast {
+  /** Log odds of what came, nats. */
+  readonly z: number;
+  /** Weight. */
+  readonly n: number;
+}
 
-/** Values of nearly equal rank, by their mean. */
-function binned(values: readonly number[]): readonly Bin[] {
-  const sorted = Float64Array.from(values).sort();
+/** Forecasts of nearly equal rank, by their mean. */
+function binned(forecasts: readonly Forecast[]): readonly Forecast[] {
+  const sorted = forecasts.toSorted((a, b) => a.z - b.z);
   const size = Math.max(1, sorted.length / BINS);
   return Array.from({ length: Math.min(BINS, sorted.length) }, (_, i) => {
-    const part = sorted.subarray(Math.floor(i * size), Math.floor((i + 1) * size));
-    return { z: part.reduce((a, b) => a + b, 0) / part.length, n: part.length };
-  }).filter(({ n }) => n > 0);
+    const part = sorted.slice(Math.floor(i * size), Math.floor((i + 1) * size));
+    const n = part.reduce((sum, forecast) => sum + forecast.n, 0);
+    return { z: part.reduce((sum, forecast) => sum + forecast.n * forecast.z, 0) / n, n };
+  });
 }
 
 /** A lapse rate with the 1/T that fits it best. */
@@ -56,7 +63,7 @@ interface Fit {
   readonly likelihood: number;
 }
 
-function bestInverse(bins: readonly Bin[], rate: number): Fit {
+function bestInverse(bins: readonly Forecast[], rate: number): Fit {
   const fits = INVERSES.map((inverse): Fit => ({
     rate,
     inverse,

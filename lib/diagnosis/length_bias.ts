@@ -11,12 +11,12 @@ const LEAST = 0.02;
  * Found where the 95 % interval of the share of longer replies among the chosen lies outside ½ ± 0.02. The rows are those
  * that go with the bias, the largest differences first.
  */
-export function lengthBias(pairs: readonly Pair[], { prompt }: Forms): readonly Finding[] {
+export function lengthBias(pairs: readonly Pair[], { unit }: Forms): readonly Finding[] {
   const longer = Float64Array.from(pairs, ({ chosen, rejected }) => chosen.length - rejected.length);
   const won: number[] = [], lost: number[] = [];
   longer.forEach((d, row) => d > 0 ? won.push(row) : d < 0 && lost.push(row));
   if (won.length + lost.length === 0) return [];
-  const bias = preferenceShare({ won, lost }, prompt);
+  const bias = preferenceShare({ won, lost }, unit);
   const off = surelyOff(bias);
   if (off <= LEAST) return [];
   const [name, rows] = bias.estimate > 0.5 ? ["longer", won] : ["shorter", lost];

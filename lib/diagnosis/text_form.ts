@@ -29,7 +29,12 @@ export interface Forms {
   readonly prompt: Int32Array;
   readonly chosen: Int32Array;
   readonly rejected: Int32Array;
+  /** What rows share that are one case to statistics: their prompt, or in data of few prompts their two replies. */
+  readonly unit: Int32Array;
 }
+
+/** With fewer distinct prompts the replies tell cases apart. */
+const FEW_PROMPTS = 50;
 
 /** Numbers normal forms in the order met; a numbering may go on over several data sets. */
 export function formsOf(pairs: readonly Pair[], numbers: Map<string, number> = new Map()): Forms {
@@ -46,7 +51,22 @@ export function formsOf(pairs: readonly Pair[], numbers: Map<string, number> = n
     forms.chosen[row] = numberOf(pair.chosen);
     rejected[row] = numberOf(pair.rejected);
   });
-  return { ...forms, rejected };
+  return { ...forms, rejected, unit: unitsOf({ ...forms, rejected }) };
+}
+
+function unitsOf({ prompt, chosen, rejected }: Omit<Forms, "unit">): Int32Array {
+  if (new Set(prompt).size >= FEW_PROMPTS) return prompt;
+  const seen = new Map<string, number>();
+  return prompt.map((p, row) => {
+    const name = comparisonName(p, chosen[row]!, rejected[row]!);
+    if (!seen.has(name)) seen.set(name, row);
+    return seen.get(name)!;
+  });
+}
+
+/** The name of a prompt with two replies, whichever is chosen. */
+export function comparisonName(prompt: number, a: number, b: number): string {
+  return `${prompt} ${Math.min(a, b)} ${Math.max(a, b)}`;
 }
 
 /** Visits a hash of each run of three words of a text in its normal form; a shorter text is one run. */
