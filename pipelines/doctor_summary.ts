@@ -11,7 +11,7 @@ export function doctorSummary({ findings, loaded: { report }, source }: Patient 
   const head = `${counted(report.rows, "row")} in ${source}: ${tallyOf(findings)}`;
   return {
     json: { rows: report.rows, findings },
-    table: [head, ...findings.map(shown)].join("\n\n"),
+    table: [head, ...findings.map((finding, i) => shown(finding, findings[i + 1]?.remedy))].join("\n\n"),
     exit: findings.length > 0 ? 1 : 0,
   };
 }
@@ -25,13 +25,14 @@ function tallyOf(findings: readonly Finding[]): string {
   return `${counted(findings.length, "finding")}: ${[...of("error"), ...of("warning"), ...of("note")].join(", ")}`;
 }
 
-function shown({ kind, severity, count, rows, sentence, remedy }: Finding): string {
+/** One finding; a remedy that the next one shares is said there. */
+function shown({ kind, severity, count, rows, sentence, remedy }: Finding, next?: string): string {
   const more = count > SHOWN ? ` and ${(count - SHOWN).toLocaleString("en-US")} more` : "";
   return [
     `${severity.toUpperCase()} ${kind}`,
     ...wrapped(sentence),
     ...wrapped(`Look at ${count === 1 ? "row" : "rows"} ${rows.slice(0, SHOWN).join(", ")}${more}.`),
-    ...wrapped(`→ ${remedy}`),
+    ...remedy === next ? [] : wrapped(`→ ${remedy}`),
   ].join("\n");
 }
 

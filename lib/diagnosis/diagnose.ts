@@ -65,7 +65,18 @@ export function diagnosePairs(
     ...dominantPrompts(pairs, forms.prompt),
     ...repeatedIds(pairs),
   ];
-  return findings.toSorted((a, b) => WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || b.count - a.count);
+  return worstFirst(findings);
+}
+
+/** By severity; among equals kinds stay together, those with more rows first. */
+function worstFirst(findings: readonly Finding[]): readonly Finding[] {
+  const nameOf = ({ severity, kind }: Finding): string => `${severity} ${kind}`;
+  const most = new Map<string, number>();
+  for (const one of findings) most.set(nameOf(one), Math.max(one.count, most.get(nameOf(one)) ?? 0));
+  return findings.toSorted((a, b) =>
+    WORST.indexOf(a.severity) - WORST.indexOf(b.severity) || most.get(nameOf(b))! - most.get(nameOf(a))! ||
+    a.kind.localeCompare(b.kind, "en") || b.count - a.count
+  );
 }
 
 const DROPPED: Readonly<Partial<Record<DropReason, (rows: string) => Verdict>>> = {

@@ -13,11 +13,11 @@ export interface Lapse {
 }
 
 /** The lapse rates tried; at ½ nothing would be known. */
-const RATES = Array.from({ length: 91 }, (_, i) => i / 200);
+const RATES = Array.from({ length: 46 }, (_, i) => i / 100);
 /** The values of 1 / T tried. */
 const INVERSES = [0, ...Array.from({ length: 45 }, (_, i) => 2 ** ((i - 24) / 4))];
 /** Bins of z: their means stand for the values in them. */
-const BINS = 200;
+const BINS = 100;
 
 /** P(right) of log odds z. */
 export function probabilityUnder({ rate, inverse }: Pick<Lapse, "rate" | "inverse">, z: number): number {

@@ -16,9 +16,9 @@ Deno.test("diagnosePairs() finds nothing in healthy pairs, whatever it is asked 
   assertEquals(told(found({ rows: HEALTHY })), "");
   assertEquals(told(found({ rows: TELLING })), "");
   assertEquals(told(found({ rows: HEALTHY.slice(0, 20) })), "");
-  const against = HEALTHY.slice(600).map((row, i) => ({ ...row, id: `${i}`, prompt: row.prompt as string }));
+  const against = HEALTHY.slice(400).map((row, i) => ({ ...row, id: `${i}`, prompt: row.prompt as string }));
   const fit = { context: 64, tokensOf: (text: string): number => text.length / 4 };
-  assertEquals(told(found({ rows: HEALTHY.slice(0, 600), options: { against, fit } })), "");
+  assertEquals(told(found({ rows: HEALTHY.slice(0, 400), options: { against, fit } })), "");
 });
 
 Deno.test("at least twenty faults are planted", () => assert(Object.keys(FAULTS).length >= 20));

@@ -11,7 +11,7 @@ export type Raw = Readonly<Record<string, unknown>> & {
 };
 
 /** Number of healthy rows. */
-export const N = 900;
+export const N = 600;
 export const HEALTHY: readonly Raw[] = healthyPairs(N).data.map(({ prompt, chosen, rejected }) => ({
   prompt,
   chosen,
@@ -118,14 +118,14 @@ const oneWordOther = (old: string): string => old.replace(/lives|plays|makes|com
 /** Each fault by name. */
 export const FAULTS: Readonly<Record<string, Planted>> = {
   "chosen and rejected the same": {
-    rows: edited([10, 700], ({ chosen }) => ({ rejected: chosen })),
+    rows: edited([10, 500], ({ chosen }) => ({ rejected: chosen })),
     kind: "identical",
-    found: [10, 700],
+    found: [10, 500],
   },
   "chosen and rejected the same but for case and a full stop": {
-    rows: edited([11, 701], ({ chosen }) => ({ rejected: chosen.toUpperCase().replace(/\.$/, "") })),
+    rows: edited([11, 501], ({ chosen }) => ({ rejected: chosen.toUpperCase().replace(/\.$/, "") })),
     kind: "identical",
-    found: [11, 701],
+    found: [11, 501],
   },
   "a row twice": appended("near-duplicate", [HEALTHY[5]!, HEALTHY[400]!]),
   "a row retyped with other capitals and spaces": appended("near-duplicate", [
@@ -155,7 +155,7 @@ export const FAULTS: Readonly<Record<string, Planted>> = {
     kind: "swapped",
     found: [40, 41],
   },
-  "a shard with the two columns exchanged": noisy("swapped", every(1, 600).slice(0, 60)),
+  "a shard with the two columns exchanged": noisy("swapped", every(1, 400).slice(0, 60)),
   "one label in ten turned round": noisy("label-noise", every(10, 3)),
   "one label in ten turned round, where some rows have four telling words, some one and some none": {
     ...noisy("label-noise", every(10, 3).filter((i) => i % 3 > 0), PARTLY_TELLING),
