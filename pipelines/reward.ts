@@ -32,9 +32,9 @@ export const settings = define({
   pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
 });
 
-export const reward = (s: typeof settings.values) =>
-  pipeline("reward", [
-    loadPairs(pairsOf(s), { heldOut: s.heldOut }),
+/** What follows when the pairs are there. */
+export const learnReward = (s: typeof settings.values) =>
+  [
     vocabulary(s),
     tokenize(overflowOf(s)),
     warmStart(s),
@@ -44,6 +44,9 @@ export const reward = (s: typeof settings.values) =>
       ...{ evaluations: 5, surprise: s.surprise === "auto" ? s.data === null : s.surprise === "read" },
     }),
     evaluateReward({ probability: probabilityOfChosen(s) }),
-  ]);
+  ] as const;
+
+export const reward = (s: typeof settings.values) =>
+  pipeline("reward", [loadPairs(pairsOf(s), { heldOut: s.heldOut }), ...learnReward(s)]);
 
 if (import.meta.main) await main(reward, settings, rewardSummary, rewardSizes);
