@@ -1,4 +1,5 @@
 /** Parquet files, one row group at a time, and of it the columns that are wanted. */
+import type { FileMetaData, SchemaTree } from "hyparquet";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
 import type { TableReader } from "../table/table_reader.ts";
 
@@ -27,6 +28,7 @@ export async function readParquet(
   const { compressors } = await import("hyparquet-compressors");
   try {
     const metadata = await parquetMetadataAsync(file);
+    checkMetadata(metadata, parquetSchema(metadata), file.byteLength);
     const names = parquetSchema(metadata).children.map(({ element }) => element.name);
     const columns = names.filter(reader.wants), all = Object.fromEntries(names.map((name) => [name, undefined]));
     let rows = 0;
@@ -41,6 +43,27 @@ export async function readParquet(
   } catch (error) {
     const why = error instanceof Error ? error.message.split("\n")[0] : error;
     return inputFailure(`Cannot read ${path} as it must be a whole parquet file: ${why}`);
+  }
+}
+
+/**
+ * Looks at what a damaged file may claim: other columns than its schema has, bytes outside the file, rows without end.
+ *
+ * @throws {Error} if it does; the reader of columns would lose the error, or itself in the rows
+ */
+function checkMetadata(metadata: FileMetaData, schema: SchemaTree, byteLength: number): void {
+  const leaves = (tree: SchemaTree): readonly string[] =>
+    tree.children.length === 0 ? [tree.path.join(".")] : tree.children.flatMap(leaves);
+  const named = leaves(schema).join("\n");
+  for (const { columns, num_rows: rows } of metadata.row_groups) {
+    if (rows < 0 || rows > 1000 * byteLength) throw new Error(`it claims to have ${rows} rows`);
+    const found = columns.map(({ meta_data: column }) => column?.path_in_schema.join(".")).join("\n");
+    if (found !== named) throw new Error("its columns are not those of its schema");
+    for (const { meta_data: column } of columns) {
+      const start = Number(column?.dictionary_page_offset || column?.data_page_offset);
+      const end = start + Number(column?.total_compressed_size);
+      if (!(start >= 4 && start <= end && end <= byteLength)) throw new Error("a column lies outside of it");
+    }
   }
 }
 

@@ -1,5 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
+import type { Message, Prompt } from "../../lib/data/chat.ts";
 import { splitByPrompt } from "../../lib/data/split.ts";
 import { key } from "../../lib/tensor/random.ts";
 
@@ -47,4 +48,31 @@ Deno.test("splitByPrompt() refuses a fraction that is none", () => {
       `Cannot split by prompt as fraction must be from 0 to 1: current value is ${fraction}`,
     );
   }
+});
+
+Deno.test("splitByPrompt() keeps a prompt on one side in whatever blanks, letters and form it comes", () => {
+  const words = fc.array(fc.constantFrom("a", "b", "caf\u00e9", "cafe\u0301", "東"), { minLength: 1, maxLength: 3 });
+  const blank = fc.constantFrom(" ", "  ", "\n", "\r\n", "\t", "\u00a0", "\u2028");
+  const text = fc.tuple(words, blank, fc.constantFrom("", " ", "\n")).map(([words, blank, edge]) =>
+    edge + words.join(blank) + edge
+  );
+  const message = (content: string, role: Message["role"] = "user"): Message => ({ role, content });
+  const prompt: fc.Arbitrary<Prompt> = fc.oneof(
+    text,
+    text.map((content): Prompt => [message(content)]),
+    fc.tuple(text, text).map((texts): Prompt => [message(texts[0], "system"), message(texts[1])]),
+  );
+  const nameOf = (prompt: Prompt): string => { // said in other words than the library says it
+    const messages = typeof prompt === "string" ? [message(prompt)] : prompt;
+    return messages.map(({ role, content }) =>
+      [role, ...content.replaceAll("e\u0301", "\u00e9").split(/\s/u).filter((word) => word !== "")].join("|")
+    ).join("||");
+  };
+  const rows = fc.array(prompt.map((prompt) => ({ prompt })), { minLength: 2, maxLength: 30 });
+  fc.assert(fc.property(fc.nat(), rows, fc.double({ min: 0, max: 1, noNaN: true }), (seed, rows, fraction) => {
+    const { train, heldOut } = splitByPrompt(key(seed), rows, fraction);
+    const [left, right] = [train, heldOut].map((side) => new Set(side.map(({ prompt }) => nameOf(prompt))));
+    assertEquals(left!.isDisjointFrom(right!), true);
+    assertEquals(train.length + heldOut.length, rows.length);
+  }));
 });
