@@ -1,11 +1,13 @@
 /** What PPO is set up with: the reward, the critic, and how both models learn. */
 import {
+  attempt,
   count,
   type CriticState,
   evaluateReward,
   file,
   fitBradleyTerry,
   initCritic,
+  inputFailure,
   type KlControl,
   loadReward,
   number,
@@ -94,6 +96,13 @@ export function critic(
   const klControl: KlControl = s.klTarget > 0
     ? { type: "adaptive", klCoef: s.klCoef, target: s.klTarget, horizon: s.klHorizon }
     : { type: "fixed", klCoef: s.klCoef };
+  if (klControl.type === "adaptive" && s.rollouts >= 5 * s.klHorizon) {
+    const rule = "klHorizon must be more than a fifth of rollouts";
+    return attempt(
+      "initCritic",
+      () => inputFailure(`Cannot steer klCoef as ${rule}: current values are ${s.klHorizon} and ${s.rollouts}`),
+    );
+  }
   const options = { klControl, update: learning(s) };
   if (s.critic !== "reward") return initCritic({ ...options, critic: s.critic });
   return s.reward === null ? fitted(initCritic(options)) : initCritic({ ...options, critic: "policy" });

@@ -55,6 +55,9 @@ function valuesOf({ value, policy, config, rollouts }: Needs, step: number): Val
 
 const join = (a: Float64Array, b: Float64Array): Float64Array => Float64Array.from([...a, ...b]);
 
+/** What is said where no token was better than another. */
+const EQUAL = "The advantages of all tokens are equal: the policy has nothing to learn from them.";
+
 /** Whitened, unless all are equal: then there is nothing to prefer. */
 function whitened(x: Float64Array, options: Omit<WhitenOptions, "mask">): Float64Array {
   return x.every((a) => a === x[0]) ? x.map(() => 0) : whiten(x, options);
@@ -68,9 +71,16 @@ function foreseen({ returns, values }: AdvantageState): Metrics {
 
 /**
  * Asks the critic, and estimates advantages and returns by `gae`. A truncated completion goes on at the critic's value
- * after its last token. Tokens that were not drawn from π count by their importance, after whitening.
+ * after its last token. Tokens that were not drawn from π count by their importance, after whitening. Where all
+ * advantages are equal they are 0, and a warning says so.
  *
  * @see Schulman et al. 2016, "High-dimensional continuous control using generalized advantage estimation"
+ * @example
+ * ```ts
+ * import { advantages } from "@logratio/logratio";
+ * const estimate = advantages({ gamma: 1, lambda: 0.95 }); // whitened over all tokens of the iteration
+ * const plain = advantages({ lambda: 1, whiten: false }); // returns less values
+ * ```
  */
 export function advantages(
   options: AdvantageOptions = {},
@@ -94,10 +104,13 @@ export function advantages(
       carry: { before: new Float64Array(0), after: new Float64Array(0) } as Valued,
       steps: Math.ceil(rollouts.length / CHUNK),
     }),
-    step: ({ before, after }, { step, steps, state }) => {
+    step: ({ before, after }, { step, steps, state, emit }) => {
       const more = valuesOf(state, step);
       const carry = { before: join(before, more.before), after: join(after, more.after) };
-      return { carry, metrics: step + 1 < steps ? {} : foreseen(estimate(state, carry)) };
+      if (step + 1 < steps) return { carry, metrics: {} };
+      const estimated = estimate(state, carry);
+      if (estimated.advantages.every((a) => a === 0)) emit({ type: "warning", message: EQUAL });
+      return { carry, metrics: foreseen(estimated) };
     },
     done: (carry, state) => estimate(state, carry),
   }, {

@@ -53,7 +53,8 @@ export function evaluatePairs(): Stage<PolicyState & RefState & RowState, { read
         emit({
           type: "warning",
           message: `The chosen replies became less likely: by ${(-heldOut.drift.chosen).toFixed(2)} nats on held-out ` +
-            "pairs. A larger beta, a smaller learning rate or fewer epochs keeps the policy nearer to its reference.",
+            "pairs. A larger beta (klCoef of PPO), a smaller learning rate or fewer epochs keeps the policy nearer to " +
+            "its reference.",
         });
       }
       return { heldOut };

@@ -2,9 +2,10 @@
 import { splitByPrompt } from "../data/split.ts";
 import { logLoss } from "../evaluation/calibration.ts";
 import { pipeline } from "../flow/pipeline.ts";
-import { once, type Stage } from "../flow/stage.ts";
+import { attempt, once, type Stage } from "../flow/stage.ts";
 import type { DecoderParams } from "../model/decoder.ts";
 import { initReward } from "../model/heads.ts";
+import { inputFailure, right } from "../result.ts";
 import { earlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 import { normaliseReward, type NormaliseRewardOptions } from "./normalise_reward.ts";
 import { logOddsOf, type RewardModel, type RewardState, type ValidationState } from "./reward_state.ts";
@@ -81,10 +82,17 @@ function keepReader(): Stage<RewardState & Pick<PolicyState, "policy">, RewardSt
 
 /** Sets a share of the training prompts aside. */
 function validationSplit(share: number): Stage<Pick<RowState, "rows">, ValidationState> {
-  return once("validationSplit", ({ rows }: Pick<RowState, "rows">, { key }) => {
+  return attempt("validationSplit", ({ rows }: Pick<RowState, "rows">, { key }) => {
     const named = rows.map((row) => ({ prompt: row.prompt.join(" "), row }));
     const { train, heldOut } = splitByPrompt(key, named, share);
-    return { fitRows: train.map(({ row }) => row), validationRows: heldOut.map(({ row }) => row) };
+    if (train.length === 0 || heldOut.length === 0) {
+      const number = new Set(named.map(({ prompt }) => prompt)).size;
+      return inputFailure(
+        `Cannot fit a reward model as pairs of other prompts must say when to stop, besides those held out to judge by: ` +
+          `current number of prompts to learn from is ${number}`,
+      );
+    }
+    return right({ fitRows: train.map(({ row }) => row), validationRows: heldOut.map(({ row }) => row) });
   }, { needs: ["rows"], adds: ["fitRows", "validationRows"] });
 }
 

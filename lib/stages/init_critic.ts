@@ -53,6 +53,14 @@ function withoutHead({ head: _, ...trunk }: DecoderParams): DecoderParams {
  *
  * @see Ouyang et al. 2022, "Training language models to follow instructions", appendix C.4 (a critic that begins as the
  * reward model)
+ * @example
+ * ```ts
+ * import { initCritic } from "@logratio/logratio";
+ * const update = { lr: 1e-4, valueOptimizer: { lr: 3e-4 }, minibatch: 16, totalSteps: 128 };
+ * const klControl = { type: "adaptive", klCoef: 0.1, target: 6, horizon: 10_000 } as const;
+ * const critic = initCritic({ klControl, update }); // once, before the iterations; it reads the reward model
+ * const blank = initCritic({ critic: "policy", klControl, update }); // for a reward that is no model
+ * ```
  */
 export function initCritic(
   options: InitCriticOptions & { readonly critic?: "reward" },

@@ -47,18 +47,20 @@ function pointOf({ rollouts, scores, curve = [] }: Needs, { truth }: MonitorOpti
 }
 
 /** What is wrong with the rollouts themselves, in sentences. */
-function remarks({ rollouts }: Needs, { diversity }: MonitorPoint): readonly string[] {
+function remarks({ rollouts }: Needs): readonly string[] {
   const empty = rollouts.filter(({ text }) => text.trim() === "").map(({ prompt }) => prompt.id);
   const prompts = new Set(rollouts.map(({ prompt }) => prompt.id)).size;
+  const answers = new Set(rollouts.map(({ text }) => text)).size;
   return [
     ...empty.length === 0 ? [] : [
       `${empty.length} of ${rollouts.length} completions are empty, the first to the prompt of ${empty[0]}.`,
     ],
-    ...prompts > 1 && diversity * rollouts.length === 1
-      ? [
-        `The policy gives one answer to all ${prompts} prompts: it has collapsed. A larger klCoef or an entropy bonus helps.`,
-      ]
-      : [],
+    ...answers > 1 || rollouts.length === 1 ? [] : [
+      `The policy gives one answer ${
+        prompts === 1 ? `${rollouts.length} times` : `to all ${prompts} prompts`
+      }: it has ` +
+      "collapsed. A larger klCoef or an entropy bonus helps.",
+    ],
   ];
 }
 
@@ -67,6 +69,12 @@ function remarks({ rollouts }: Needs, { diversity }: MonitorPoint): readonly str
  * rollouts. Empty completions, and one answer to everything, are warned of.
  *
  * @see `analyseRewardHacking`, which reads the curve
+ * @example
+ * ```ts
+ * import { monitor } from "@logratio/logratio";
+ * // Where the truth is known, the curve has it beside the reward: here, that short is good.
+ * const stage = monitor({ truth: (_prompt, completion) => -completion.length });
+ * ```
  */
 export function monitor(
   options: MonitorOptions = {},
@@ -75,7 +83,7 @@ export function monitor(
     init: ({ curve = [] }: Needs) => ({ carry: curve as readonly MonitorPoint[], steps: 1 }),
     step: (curve, { state, emit }) => {
       const point = pointOf(state, options);
-      for (const message of remarks(state, point)) emit({ type: "warning", message });
+      for (const message of remarks(state)) emit({ type: "warning", message });
       const { iteration: _, proxyError: __, goldError: ___, gold, ...rest } = point;
       return { carry: [...curve, point], metrics: { ...rest, ...typeof gold === "number" && { gold } } };
     },

@@ -1,7 +1,8 @@
 /** Rollouts: what the policy says to prompts now, with all that is needed to learn from it. */
 import { decodeCompletion, END, type Prompt, specialId } from "../data/chat.ts";
 import { encode } from "../data/tokenizer.ts";
-import { once, scan, type Stage } from "../flow/stage.ts";
+import { attempt, scan, type Stage } from "../flow/stage.ts";
+import { inputFailure, right } from "../result.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import { generate, type Generated } from "../model/generate.ts";
 import { tokenLogps } from "../model/logps.ts";
@@ -65,20 +66,31 @@ export interface RolloutOptions extends Sampling {
   readonly correction?: { readonly type: "importance"; readonly cap: number };
 }
 
-/** The distinct prompts of the training pairs that leave room for an answer; a warning names the others. */
+/**
+ * The distinct prompts of the training pairs that leave room for an answer; a warning names the others. It fails where
+ * none does.
+ */
 export function collectPrompts(): Stage<
   Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config">,
   PromptState
 > {
   type Needs = Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config">;
-  return once("collectPrompts", ({ pairs, rows, config }: Needs, { emit }) => {
+  return attempt("collectPrompts", ({ pairs, rows, config }: Needs, { emit }) => {
     const texts = new Map(pairs.map(({ id, prompt }) => [id, prompt]));
     const distinct = new Map<string, PromptRow>();
     for (const { id, prompt: ids } of rows) {
       const name = ids.join(" ");
       if (!distinct.has(name)) distinct.set(name, { id, text: texts.get(id) as Prompt, ids });
     }
-    const full = [...distinct.values()].filter(({ ids }) => ids.length >= config.contextLength);
+    const all = [...distinct.values()];
+    const prompts = all.filter(({ ids }) => ids.length < config.contextLength);
+    if (prompts.length === 0) {
+      const context = `the context of ${config.contextLength} tokens`;
+      return inputFailure(
+        `Cannot roll out as a prompt must leave room for an answer in ${context}: of ${all.length} none does`,
+      );
+    }
+    const full = all.filter((prompt) => !prompts.includes(prompt));
     if (full.length > 0) {
       const names = full.slice(0, 20).map(({ id }) => id).join(", ");
       emit({
@@ -87,7 +99,7 @@ export function collectPrompts(): Stage<
           `those of rows ${names}. A larger context would hold them.`,
       });
     }
-    return { prompts: [...distinct.values()].filter(({ ids }) => ids.length < config.contextLength) };
+    return right({ prompts });
   }, { needs: ["pairs", "rows", "config"], adds: ["prompts"] });
 }
 
@@ -143,7 +155,7 @@ function tokenLogpsOf(params: DecoderParams, config: DecoderConfig, examples: re
   return scope(() => Float64Array.from(floats(tokenLogps(params, config, pack(examples)))));
 }
 
-/** Prompts rolled out in one step. */
+/** Completions rolled out in one step, about. */
 const CHUNK = 64;
 
 type Needs = PolicyState & RefState & PromptState;
@@ -172,10 +184,24 @@ function roll(state: Needs, prompts: readonly PromptRow[], options: Parameters<t
  *
  * @throws {RangeError} if tokens are to be drawn from another distribution and no correction is named
  * @see Ouyang et al. 2022, "Training language models to follow instructions", section 3.5
+ * @example
+ * ```ts
+ * import { advantages, pipeline, ppoUpdate, repeat, rollout, score, tokenRewards } from "@logratio/logratio";
+ * // The loop of PPO: eight times, 64 prompts are answered and learned from.
+ * const iteration = pipeline("iteration", [
+ *   rollout({ prompts: 64, maxNewTokens: 32 }),
+ *   score(),
+ *   tokenRewards(),
+ *   advantages(),
+ *   ppoUpdate({ lr: 1e-4, minibatch: 16, totalSteps: 8 * 4 * (64 / 16) }), // iterations · epochs · minibatches
+ * ]);
+ * const loop = repeat("iterations", 8, iteration);
+ * ```
  */
 export function rollout(options: RolloutOptions): Stage<PolicyState & RefState & PromptState, RolloutState> {
   const { prompts: count, stop = [], correction, samples = 1, maxNewTokens, ...spec } = options;
   const plain = isPlain(spec);
+  const size = Math.max(1, Math.floor(CHUNK / samples));
   if (!plain && correction === undefined) {
     throw new RangeError(
       "Cannot roll out with a temperature, topK or topP as the trained policy is not the one that is drawn from: " +
@@ -185,11 +211,11 @@ export function rollout(options: RolloutOptions): Stage<PolicyState & RefState &
   return scan("rollout", {
     init: ({ prompts }: Needs, { key }) => {
       const order = permutation(key, prompts.length).slice(0, count);
-      return { carry: { order, rollouts: [] as readonly Rollout[] }, steps: Math.ceil(order.length / CHUNK) };
+      return { carry: { order, rollouts: [] as readonly Rollout[] }, steps: Math.ceil(order.length / size) };
     },
     step: ({ order, rollouts }, { step, state, key }) => {
       const { tokenizer, prompts } = state;
-      const chosen = Array.from(order.slice(step * CHUNK, (step + 1) * CHUNK), (i) => prompts[i] as PromptRow);
+      const chosen = Array.from(order.slice(step * size, (step + 1) * size), (i) => prompts[i] as PromptRow);
       const stops = stop.map((text) => Int32Array.from(encode(tokenizer, text)));
       const eos = specialId(tokenizer, END);
       const fresh = roll(state, chosen, { ...spec, samples, maxNewTokens, stop: stops, eos, key });

@@ -24,6 +24,11 @@ export function score(): Stage<RolloutState & RewardState & Pick<PolicyState, "c
  * prompt's id.
  *
  * @param source of the reward
+ * @example
+ * ```ts
+ * import { right, score } from "@logratio/logratio";
+ * const brevity = score(() => right((_prompt, completion) => -completion.length));
+ * ```
  */
 export function score(source: RewardSource): Stage<RolloutState, ScoreState>;
 export function score(source?: RewardSource): Stage<never, ScoreState> {

@@ -26,7 +26,7 @@ export interface TokenRewardStageOptions extends Pick<TokenRewardOptions, "kl" |
   readonly klPlace?: "reward" | "loss";
   /** Default: the score less 1, in the unit of the scores. */
   readonly missingEos?: Truncation;
-  /** Whether rewards are divided by their deviation, their mean kept. Default false. */
+  /** Whether rewards are divided by their deviation, their mean kept; a single one stays. Default false. */
   readonly whitenRewards?: boolean;
 }
 
@@ -42,6 +42,12 @@ function endOf({ end }: Rollout, score: number, missingEos: Truncation): End {
  * r_t = −klCoef · k_t, and at the last token of a completion + its score; the price of KL goes on as its control says.
  *
  * @see `tokenRewardsOf`, `updateKlControl`
+ * @example
+ * ```ts
+ * import { tokenRewards } from "@logratio/logratio";
+ * const strict = tokenRewards({ scoreClamp: 5, missingEos: { type: "replace", score: -5 } });
+ * const patient = tokenRewards({ missingEos: { type: "bootstrap" } }); // what is cut off goes on at the critic's value
+ * ```
  */
 export function tokenRewards(
   options: TokenRewardStageOptions = {},
@@ -66,7 +72,7 @@ export function tokenRewards(
       const kl = divide(metrics["objective/kl"] ?? { sum: NaN, count: 0 });
       return {
         carry: {
-          tokenRewards: whitenRewards ? whiten(rewards, { shiftMean: false }) : rewards,
+          tokenRewards: whitenRewards && rewards.length > 1 ? whiten(rewards, { shiftMean: false }) : rewards,
           ends,
           klControl: updateKlControl(klControl, { kl, completions: rollouts.length }),
         },

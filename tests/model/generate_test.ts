@@ -214,6 +214,17 @@ Deno.test("a completion ends with its end token, or at the limit of new tokens, 
   assertEquals([last.ids.length, last.end], [2, "length"]); // 30 of a context of 32
 });
 
+Deno.test("an end token that ends a stop sequence too, or comes at the limit, is an end token", () => {
+  const model = decoder("tied", "f64");
+  const [[free]] = generate(model, prompts.slice(0, 1), { ...base, eos: never }) as [[Generated]];
+  const last = free.ids.at(-1) as number;
+  const options = { ...base, maxNewTokens: free.ids.length, eos: last, stop: [free.ids.slice(-1)] };
+  const [[ended]] = generate(model, prompts.slice(0, 1), options) as [[Generated]];
+  assertEquals([ended.end, ended.ids.at(-1)], ["eos", last]);
+  const [[stopped]] = generate(model, prompts.slice(0, 1), { ...options, eos: never }) as [[Generated]];
+  assertEquals([stopped.end, stopped.ids], ["stop", ended.ids]); // the same place, and a stop goes before the limit
+});
+
 Deno.test("generate() of no prompts is empty, and it frees its cache", () => {
   const model = decoder("tied", "f32");
   assertEquals(generate(model, [], base), []);

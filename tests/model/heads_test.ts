@@ -2,7 +2,15 @@ import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } fr
 import { checkGrads } from "../../lib/grad/check_grads.ts";
 import { gatherRows, linear } from "../../lib/grad/layers.ts";
 import { headOf, hiddenStates, initDecoder } from "../../lib/model/decoder.ts";
-import { initReward, lastTokens, type RewardParams, rewards } from "../../lib/model/heads.ts";
+import {
+  initReward,
+  lastTokens,
+  type RewardParams,
+  rewards,
+  values,
+  valuesAt,
+  zeroValueHead,
+} from "../../lib/model/heads.ts";
 import { key } from "../../lib/tensor/random.ts";
 import { type Batch, pack } from "../../lib/tensor/ragged.ts";
 import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
@@ -117,4 +125,24 @@ Deno.test("rewards() that read surprise begin as those that do not, and have the
 Deno.test("rewards() refuse surprisals that the model does not read, and a model that reads them without", () => {
   assertThrows(() => rewards(reward, config, batch, { surprisals }), TypeError, "does not read surprisals");
   assertThrows(() => rewards({ ...reward, surprise: direction }, config, batch), TypeError, "reads surprisals");
+});
+
+Deno.test("values() read what is known before each token, and after the last one, of a critic's trunk or the policy's", () => {
+  const { trunk, score } = reward;
+  const other = initDecoder(key(7), config, "f64");
+  const head = { weight: score, bias: zeroValueHead(params).bias };
+  for (const [critic, read] of [[{ trunk: other, head }, other], [{ head }, trunk]] as const) {
+    const { before, after } = values(critic, params, { config, batch });
+    let at = 0;
+    pairs.flatMap(({ prompt, chosen, rejected }) => [chosen, rejected].map((c) => [prompt, c] as const)).forEach(
+      ([prompt, completion], b) => {
+        const text = Int32Array.of(...prompt, ...completion);
+        const states = hiddenStates(read, config, pack([{ prompt: text, completions: [] }]));
+        const all = [...valuesAt(states, head).data].slice(prompt.length - 1); // V of the prompt is V before token 0
+        completion.forEach((_, t) => assertAlmostEquals(before.data[at++] as number, all[t] as number, 1e-12));
+        assertAlmostEquals(after.data[b] as number, all.at(-1) as number, 1e-12);
+      },
+    );
+    assertEquals(at, before.data.length);
+  }
 });

@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { type Checkpoint, finish, leaves, run, type RunOptions } from "../../mod.ts";
+import { type Checkpoint, finish, leaves, type Metrics, run, type RunOptions } from "../../mod.ts";
 import { ppo, settings } from "../../pipelines/ppo.ts";
+import { learning } from "../../pipelines/ppo_setup.ts";
 import { ppoSummary } from "../../pipelines/ppo_summary.ts";
 
 /** A run that is short enough for a test. */
@@ -67,6 +68,53 @@ Deno.test("ppo is another with another seed, critic, or place of KL", async () =
   }];
   for (const change of others) assertNotEquals(bytesOf(await result(change)), bytesOf(first), JSON.stringify(change));
   assertNotEquals(bytesOf(await result({}, { seed: 1 })), bytesOf(first));
+});
+
+Deno.test("learning() hands every setting to the update, over the steps of all iterations", () => {
+  const s = { ...settings.values, iterations: 5, rollouts: 100, minibatch: 32, epochs: 3, klCoef: 0.7 };
+  const changed = { ...s, lr: 1, valueLr: 2, clipRange: 0.3, entropyCoef: 0.4, targetKl: 0.5 };
+  const common = { lr: 1, valueOptimizer: { lr: 2 }, minibatch: 32, epochs: 3, totalSteps: 5 * 3 * 4 };
+  const terms = { clip: { type: "clip", clipRange: 0.3 }, entropyCoef: 0.4, targetKl: 0.5 };
+  assertEquals<unknown>(learning(changed), { ...common, ...terms });
+  const kl = { estimator: "k2", over: "sequence", coef: 0.7 };
+  assertEquals<unknown>(learning({ ...changed, klPlace: "loss" }), { ...common, ...terms, kl });
+});
+
+/** The figures of a stage of an iteration, at its first step; the run goes no further. */
+async function figures(stage: string, change: Change, iteration = 0): Promise<Metrics> {
+  for await (const event of run(ppo({ ...SHORT, pairs: 60, rewardEpochs: 0.1, ...change }), { seed: 0, given: {} })) {
+    const here = event.path.at(-1) === stage && event.path.includes(iteration);
+    if (here && event.type === "step") return event.metrics;
+  }
+  throw new Error(`no ${stage} in iteration ${iteration}`);
+}
+
+Deno.test("ppo charges missing ends, discounts, and charges KL in one place, as its settings say", async () => {
+  const scores = async (missingEos: number): Promise<number> =>
+    (await figures("tokenRewards", { missingEos, maxNewTokens: 3 }))["objective/scores"] as number;
+  const cut = (await scores(0) - await scores(5)) / 5 * 16; // how many of 16 had no end
+  assertAlmostEquals(cut, Math.round(cut), 1e-6);
+  assert(cut > 8);
+  const known = async (change: Change): Promise<unknown> =>
+    (await figures("advantages", change))["val/explained_variance"];
+  const all = [await known({}), await known({ gamma: 0.5 }), await known({ lambda: 0.5 })];
+  assertEquals(new Set(all).size, 3);
+  const inLoss = await figures("tokenRewards", { klPlace: "loss" }, 1);
+  const inReward = await figures("tokenRewards", {}, 1);
+  assertEquals(Math.abs(inLoss["objective/non_score_reward"] as number), 0);
+  assertAlmostEquals(
+    inReward["objective/non_score_reward"] as number,
+    -0.1 * (inReward["objective/kl"] as number),
+    1e-12,
+  );
+});
+
+Deno.test("ppo refuses a horizon of KL that an iteration oversteps, in a sentence", async () => {
+  const ended = await finish(run(ppo({ ...SHORT, klTarget: 3, klHorizon: 3 }), { seed: 0, given: {} }));
+  assert(ended._tag === "Left" && ended.left.kind === "input");
+  assertEquals(ended.left.sentences, [
+    "Cannot steer klCoef as klHorizon must be more than a fifth of rollouts: current values are 3 and 16",
+  ]);
 });
 
 const read = (await Deno.permissions.query({ name: "read" })).state === "granted";

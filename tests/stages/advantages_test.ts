@@ -1,11 +1,15 @@
-import { assertAlmostEquals, assertEquals } from "@std/assert";
-import { zeroValueHead } from "../../lib/model/heads.ts";
+import { assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
+import { initDecoder } from "../../lib/model/decoder.ts";
+import { initReward, values, zeroValueHead } from "../../lib/model/heads.ts";
 import type { End } from "../../lib/rl/end.ts";
 import { whiten } from "../../lib/rl/whiten.ts";
 import { advantages } from "../../lib/stages/advantages.ts";
+import { examplesOf, offsetsOf } from "../../lib/stages/rollout.ts";
+import { key } from "../../lib/tensor/random.ts";
+import { pack } from "../../lib/tensor/ragged.ts";
 import { tensor } from "../../lib/tensor/tensor.ts";
-import { model, rolloutOf } from "./rollouts.ts";
-import { finished } from "./tiny.ts";
+import { model, promptOf, rolloutOf } from "./rollouts.ts";
+import { config, finished } from "./tiny.ts";
 
 const rollouts = [rolloutOf("ab"), rolloutOf("a")];
 const tokenRewards = Float64Array.of(1, -1, 3, 0.5, 2);
@@ -53,4 +57,65 @@ Deno.test("advantages() are whitened over all tokens, then weighed by importance
   near(weighed, [...whiten(plain)].map((a, t) => t < 3 ? a / 2 : a));
   const equal = { ...given, tokenRewards: Float64Array.of(0, 0, 1, 0, 1) };
   near((await finished(advantages({ lambda: 1 }), equal)).state.advantages, [0, 0, 0, 0, 0]);
+});
+
+Deno.test("advantages() leave returns as they are, whitened or not, and λ is 0.95 if nothing is said", async () => {
+  const { state } = await finished(advantages(), given);
+  const by = (lambda: number) => finished(advantages({ lambda, whiten: false }), given);
+  near(state.returns, [...(await by(0.95)).state.returns]);
+  // A_t of "a": its second token 2 − ¼; its first ½ + V′ − V = ½, and λ times the second.
+  near((await finished(advantages({ whiten: false }), given)).state.advantages.slice(3), [0.5 + 0.95 * 1.75, 1.75]);
+  near(state.returns.slice(3), [0.75 + 0.95 * 1.75, 2]);
+});
+
+Deno.test("advantages() of tokens that π gives more often than they were drawn count so much more, up to the cap", async () => {
+  const drawn = (text: string, nats: number) =>
+    rolloutOf(text, { sampling: { topK: 2 }, sampledLogps: rolloutOf(text).tokenLogps.map((x) => x - nats) });
+  const changed = { ...given, rollouts: [drawn("ab", Math.log(8)), drawn("a", Math.log(1.5))] };
+  const of = async (more: Parameters<typeof advantages>[0]) =>
+    (await finished(advantages({ lambda: 1, whiten: false, ...more }), changed)).state.advantages;
+  near(await of({}), [5.5, 3.5, 5.5, 3.375, 2.625]);
+  near(await of({ importanceCap: 3 }), [8.25, 5.25, 8.25, 3.375, 2.625]);
+});
+
+Deno.test("advantages() ask the critic before each token, and after the last one of what was cut off", async () => {
+  const policy = initDecoder(key(1), config);
+  const head = { ...initReward(key(2), policy), bias: tensor([1], [0.5]) };
+  const value = { head: { weight: head.score, bias: head.bias } };
+  const some = Array.from(
+    { length: 130 },
+    (_, i) => rolloutOf(i % 3 === 0 ? "ab" : "b", { prompt: promptOf("xyz"[i % 3] as string) }),
+  );
+  const texts = pack(examplesOf(some));
+  const { before, after } = values(value, policy, { config, batch: texts });
+  const ends = some.map((): End => ({ type: "truncated", bootstrap: 0 }));
+  const rewards = new Float64Array(before.data.length);
+  const { state } = await finished(advantages({ lambda: 0, whiten: false }), {
+    ...{ config, policy, value, rollouts: some, tokenRewards: rewards, ends },
+  });
+  near(state.values, [...before.data]);
+  const offsets = offsetsOf(some);
+  const next = Array.from(before.data, (_, t) => {
+    const b = offsets.indexOf(t + 1) - 1;
+    return (b < 0 ? before.data[t + 1] : after.data[b]) as number;
+  });
+  near(state.advantages, next.map((v, t) => v - (before.data[t] as number)));
+  assertGreater(new Set(before.data).size, 5); // the critic does tell places from each other
+});
+
+Deno.test("advantages() that are all equal are named in a warning", async () => {
+  const messages = async (rewards: readonly number[]): Promise<readonly string[]> => {
+    const one = {
+      ...given,
+      rollouts: [rolloutOf("", {}), rolloutOf("")],
+      ends: ended,
+      tokenRewards: Float64Array.from(rewards),
+    };
+    const { events } = await finished(advantages(), one);
+    return events.flatMap((e) => e.type === "warning" ? [e.message] : []);
+  };
+  assertEquals(await messages([1, 2]), []);
+  assertEquals(await messages([1, 1]), [
+    "The advantages of all tokens are equal: the policy has nothing to learn from them.",
+  ]);
 });

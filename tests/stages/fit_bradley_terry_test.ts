@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
 import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
-import type { RunOptions } from "../../lib/flow/run.ts";
+import { finish, run, type RunOptions } from "../../lib/flow/run.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { initReward, rewards } from "../../lib/model/heads.ts";
 import { surprisals } from "../../lib/model/surprise.ts";
@@ -158,4 +158,14 @@ Deno.test("rewardUpdate() trains the model without its reader, which no weight d
   assertEquals(Object.keys(state.reward).toSorted(), ["deviation", "mean", "score", "surprise", "trunk"]);
   const moved = Array.from(state.reward.surprise?.data ?? []);
   assertEquals(moved, Array(config.hiddenSize).fill(0)); // nobody was surprised
+});
+
+Deno.test("fitBradleyTerry() of a single prompt fails, as no other can say when to stop", async () => {
+  const alone = { ...given, rows: given.rows.slice(0, 2) };
+  const result = await finish(run(fitBradleyTerry({ lr: 0.02, batchSize: 8, epochs: 1 }), { seed: 0, given: alone }));
+  assert(result._tag === "Left" && result.left.kind === "input");
+  assertEquals(result.left.sentences, [
+    "Cannot fit a reward model as pairs of other prompts must say when to stop, besides those held out to judge by: " +
+    "current number of prompts to learn from is 1",
+  ]);
 });

@@ -47,3 +47,24 @@ Deno.test("monitor() warns of empty completions, and of a policy with one answer
     "The policy gives one answer to all 3 prompts: it has collapsed. A larger klCoef or an entropy bonus helps.",
   ]);
 });
+
+Deno.test("monitor() tells the truth of each prompt and its own reply", async () => {
+  const truth = (prompt: unknown, completion: string): number => completion.length * (prompt === "x" ? 10 : 1);
+  const { state } = await finished(monitor({ truth }), { rollouts, scores });
+  assertAlmostEquals(state.curve[0]?.gold ?? NaN, (20 + 1 + 1) / 3, 1e-12);
+});
+
+Deno.test("monitor() sees one answer to everything whatever its number, and to a single prompt", async () => {
+  const warnings = async (n: number, prompt: (i: number) => typeof x): Promise<readonly string[]> => {
+    const all = Array.from({ length: n }, (_, i) => rolloutOf("a", { prompt: prompt(i) }));
+    const { events } = await finished(monitor(), { rollouts: all, scores: new Float64Array(n) });
+    return events.flatMap((e) => e.type === "warning" ? [e.message] : []);
+  };
+  const advice = "it has collapsed. A larger klCoef or an entropy bonus helps.";
+  // 49 · (1/49) is not 1 in floating point.
+  assertEquals(await warnings(49, (i) => i % 2 === 0 ? x : y), [
+    `The policy gives one answer to all 2 prompts: ${advice}`,
+  ]);
+  assertEquals(await warnings(4, () => x), [`The policy gives one answer 4 times: ${advice}`]);
+  assertEquals(await warnings(1, () => x), []);
+});

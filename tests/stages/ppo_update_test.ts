@@ -108,3 +108,23 @@ Deno.test("ppoUpdate() ends its epochs beyond targetKl, and goes on with the lea
   const next = await finished(ppoUpdate(more), { ...given, optimizers: state.optimizers, policy: given.policy });
   assertAlmostEquals(next.metrics[0]?.learning_rate as number, 1e-2 * (1 - steps / 100), 1e-12);
 });
+
+Deno.test("ppoUpdate() takes four epochs with Adam's ε at 1e-5 and no warm-up, the critic's as it says", async () => {
+  const given = await begun({
+    ...still,
+    advantages: Float64Array.of(1, 1, 1, -1, -1),
+    returns: new Float64Array(5).fill(1),
+  });
+  const of = async (change: Partial<PpoUpdateOptions>) =>
+    (await finished(ppoUpdate({ ...options, epochs: undefined, ...change }), given)).state;
+  const { policy: after, value, optimizers } = await of({});
+  assertEquals([optimizers.policy[1].step, optimizers.value[1].step], [4, 4]);
+  assertEquals(numbers(after), numbers((await of({ epochs: 4, eps: 1e-5, warmup: 0 })).policy));
+  for (const change of [{ eps: 1e-8 }, { warmup: 0.02 }, { epochs: 3 }]) {
+    assertNotEquals(numbers((await of(change)).policy), numbers(after), JSON.stringify(change));
+  }
+  const slow = await of({ valueOptimizer: { lr: 1e-5 } });
+  assertEquals(numbers(slow.policy), numbers(after));
+  // Adam's steps are of the learning rate, whatever the gradient: 4e-3 and a hundredth of it, less the schedule.
+  assertAlmostEquals((value.head.bias.data[0] as number) / (slow.value.head.bias.data[0] as number), 100, 1);
+});

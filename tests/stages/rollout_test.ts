@@ -1,5 +1,8 @@
-import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { decodeCompletion, encodePrompt } from "../../lib/data/chat.ts";
+import { finish, run } from "../../lib/flow/run.ts";
+import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import { tokenLogps } from "../../lib/model/logps.ts";
 import {
   collectPrompts,
   disagreement,
@@ -8,6 +11,9 @@ import {
   offsetsOf,
   rollout,
 } from "../../lib/stages/rollout.ts";
+import { key } from "../../lib/tensor/random.ts";
+import { pack } from "../../lib/tensor/ragged.ts";
+import { tensor } from "../../lib/tensor/tensor.ts";
 import { model, promptOf, rolloutOf } from "./rollouts.ts";
 import { config, end, finished, idOf, tokenizer } from "./tiny.ts";
 
@@ -118,4 +124,53 @@ Deno.test("collectPrompts() gives each prompt once, and names those that leave n
   assert(
     warnings[0]?.startsWith("1 prompts fill the context of 64 tokens and are not rolled out: those of rows row 2."),
   );
+});
+
+Deno.test("collectPrompts() fails where no prompt leaves room for an answer", async () => {
+  const prompt = encodePrompt(tokenizer, "y".repeat(config.contextLength));
+  const row = { id: "r", prompt, chosen: Int32Array.of(end), rejected: Int32Array.of(end) };
+  const pairs = [{ id: "r", prompt: "y", chosen: "a", rejected: "b" }];
+  const result = await finish(run(collectPrompts(), { seed: 0, given: { pairs, rows: [row], config } }));
+  assert(result._tag === "Left" && result.left.kind === "input");
+  assertEquals(result.left.sentences, [
+    "Cannot roll out as a prompt must leave room for an answer in the context of 64 tokens: of 1 none does",
+  ]);
+});
+
+/** Prompts of two letters, more than one step rolls out, and policies that heed them. */
+const many = [..."abcdefghijkl"].flatMap((a) =>
+  [..."abcdefghijkl"].map((b) => ({ id: a + b, text: a + b, ids: Int32Array.of(idOf(a), idOf(b)) }))
+);
+const heeding = { config, tokenizer, policy: initDecoder(key(1), config), ref: initDecoder(key(2), config) };
+
+Deno.test("rollout() gives every prompt its own replies, in steps of any size, at the probabilities of each alone", async () => {
+  const stage = rollout({ prompts: 999, samples: 2, maxNewTokens: 3 });
+  const { state, metrics } = await finished(stage, { ...heeding, prompts: many });
+  assertEquals([state.rollouts.length, metrics.length], [288, 5]);
+  assertEquals(new Set(state.rollouts.map(({ prompt }) => prompt.id)).size, 144);
+  state.rollouts.forEach(({ prompt }, i, all) => assertEquals(prompt, all[i - i % 2]?.prompt));
+  for (const r of state.rollouts.filter((_, i) => i % 29 === 0)) {
+    const alone = (params: DecoderParams): readonly number[] => [
+      ...tokenLogps(params, config, pack([{ prompt: r.prompt.ids, completions: [r.ids] }])).data,
+    ];
+    assertEquals([...r.tokenLogps], alone(heeding.policy));
+    assertEquals([...r.refLogps], alone(heeding.ref));
+  }
+});
+
+Deno.test("rollout() keeps how its tokens were drawn: what is not said is left out", async () => {
+  const correction = { type: "importance", cap: 2 } as const;
+  for (const spec of [{ temperature: 0.5 }, { temperature: 1, topK: 2 }, { temperature: 1, topP: 0.6 }]) {
+    const { state } = await finished(rollout({ prompts: 1, maxNewTokens: 2, correction, ...spec }), given);
+    assertEquals(state.rollouts[0]?.sampling, spec);
+  }
+});
+
+Deno.test("rollout() stops the run where generation and trainer do not agree, as on what is no number", async () => {
+  const broken = { ...model.policy, head: tensor([259, 8], new Float64Array(259 * 8).fill(NaN)) };
+  const stage = rollout({ prompts: 3, maxNewTokens: 4 });
+  const result = await finish(run(stage, { seed: 0, given: { ...given, policy: broken } }));
+  assert(result._tag === "Left" && result.left.kind === "run");
+  assertStringIncludes(result.left.sentences.join(), "agree on every token: in the reply to z, token 0");
+  assertStringIncludes(result.left.sentences.join(), "was drawn at NaN nats");
 });

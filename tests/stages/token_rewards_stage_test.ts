@@ -47,3 +47,24 @@ Deno.test("tokenRewards() charges nothing where KL is a term of the loss, and st
   // KL ln 2 / 2 is half the target: the error −½ is clipped to −0.2, over 2 of 10 completions.
   assertAlmostEquals(state.klControl.klCoef, 0.5 * (1 - 0.2 * 2 / 10), 1e-12);
 });
+
+Deno.test("tokenRewards() charge the price of now, what the trainer computes, and by the estimator that is named", async () => {
+  const drawn = rollouts.map((r) => ({ ...r, sampledLogps: r.sampledLogps.map((x) => x - 1) }));
+  const klControl: KlControl = { type: "adaptive", klCoef: 0.5, target: 0.01, horizon: 10 };
+  const { state } = await finished(tokenRewards(), { rollouts: drawn, scores, klControl });
+  near(state.tokenRewards, [-ln2 / 2, ln2 / 2, 3, -ln2 / 2, 1]);
+  assertAlmostEquals(state.klControl.klCoef, 0.5 * (1 + 0.2 * 2 / 10), 1e-12);
+  const kl = { place: "reward", estimator: "k3", biased: true } as const;
+  const k3 = (await finished(tokenRewards({ kl }), { rollouts, scores, klControl: fixed })).state.tokenRewards;
+  // k3 = π_ref/π − 1 + log(π/π_ref): ½ − 1 + ln 2 of an a, 2 − 1 − ln 2 of a b
+  near(k3, [(0.5 - ln2) / 2, (ln2 - 1) / 2, 3, (0.5 - ln2) / 2, 1]);
+});
+
+Deno.test("tokenRewards() whiten rewards about their mean, which stays; a single one is left as it is", async () => {
+  const white = tokenRewards({ whitenRewards: true });
+  const { state } = await finished(white, { rollouts, scores, klControl: { ...fixed, klCoef: 0 } });
+  const deviation = Math.sqrt(((0 - 0.8) ** 2 * 3 + (3 - 0.8) ** 2 + (1 - 0.8) ** 2) / 4 + 1e-8);
+  near(state.tokenRewards, [0, 0, 3, 0, 1].map((r) => 0.8 + (r - 0.8) / deviation));
+  const one = await finished(white, { rollouts: [rolloutOf("")], scores: Float64Array.of(3), klControl: fixed });
+  near(one.state.tokenRewards, [3]);
+});
