@@ -1,5 +1,5 @@
-/** The ranking as one HTML page: a forest of strengths, who beats whom, how well the model fits. Light and dark. */
-import { fixed, noReport, percent, reportHtml, type Section, shorten, type StrengthFit } from "../mod.ts";
+/** The ranking as a report: a forest of strengths, who beats whom, how well the model fits. */
+import { fixed, percent, type Section, shorten, type StrengthFit } from "../mod.ts";
 import { calibration, matrix, MOST_CELLS, strengths } from "./bradley_terry_charts.ts";
 import { remarks } from "./bradley_terry_remarks.ts";
 import { document, headline, type Line, linesOf, type Ranked, ranking } from "./bradley_terry_summary.ts";
@@ -8,11 +8,10 @@ import type { Summary } from "./main.ts";
 /** The ranking in full. */
 export function summary(state: Ranked): Summary {
   const lines = linesOf(state);
-  const [title, lead] = [`Ranking of ${lines.length} items`, headline(state).replace("\n", ", from ")];
   return {
     json: document(state, lines),
     table: [headline(state), ranking(state, lines), remarks(state, lines).join("\n")].join("\n\n"),
-    page: () => reportHtml({ ...noReport, title, lead, sections: sectionsOf(state, lines) }),
+    report: sectionsOf(state, lines),
   };
 }
 
@@ -21,7 +20,12 @@ function sectionsOf(state: Ranked, lines: readonly Line[]): readonly Section[] {
   const { fit, shown } = state, rows = lines.slice(0, MOST_ROWS);
   const level = percent(shown.level, 0);
   return [
-    { part: "result", title: "In words", type: "text", lines: remarks(state, lines) },
+    {
+      part: "result",
+      title: "In words",
+      type: "text",
+      lines: [...headline(state).split("\n"), ...remarks(state, lines)],
+    },
     {
       ...{ part: "result", title: "Strengths", type: "drawing", drawing: strengths(state, rows) },
       note:

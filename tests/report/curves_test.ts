@@ -36,7 +36,7 @@ Deno.test("a long loop keeps at most 512 points, every sum, and every extreme", 
       assertEquals(Math.min(...spreads.map((s) => s.low)), Math.min(...values));
       assertEquals(Math.max(...spreads.map((s) => s.high)), Math.max(...values));
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
 });
 
