@@ -13,6 +13,8 @@ import { type WordForecasts, wordForecasts } from "./word_forecasts.ts";
 
 /** Fewer independent rows say nothing. */
 const LEAST = 100;
+/** Words must surely tell more than a coin, |Z| ≤ 3.29 (99.9 %), before they may contradict anybody. */
+const SURE = 3.29;
 /** A smaller share of wrong labels is nobody's fault. */
 const TOLERABLE = 0.02;
 
@@ -47,7 +49,8 @@ function wrongLabels(
   { logOdds, weight }: WordForecasts,
 ): readonly Finding[] {
   const independent = rows.reduce((sum, row) => sum + weight[row]!, 0);
-  if (independent < LEAST) return [];
+  const agreeing = rows.reduce((sum, row) => sum + (logOdds[row]! > 0 ? weight[row]! : 0), 0);
+  if (independent < LEAST || shareInterval(agreeing / independent, independent, SURE).low <= 0.5) return [];
   const fit = fitLapse(rows.map((row) => ({ z: logOdds[row]!, n: weight[row]! })));
   return fit.low > TOLERABLE
     ? lapses(pairs, rows, { logOdds, fit })

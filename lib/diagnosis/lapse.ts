@@ -4,7 +4,7 @@
 export interface Lapse {
   /** ε, in [0, ½]. */
   readonly rate: number;
-  /** Lower end of ε's 95 % interval, where the log likelihood is 1.92 below its largest. */
+  /** Lower end of ε's 99 % interval, where the log likelihood is 3.32 below its largest. */
   readonly low: number;
   /** Upper end of it. */
   readonly high: number;
@@ -12,6 +12,8 @@ export interface Lapse {
   readonly inverse: number;
 }
 
+/** χ²₁(0.99) / 2: many data sets are looked at, so 95 % would cry wolf. */
+const DROP = 3.317;
 /** The lapse rates tried; at ½ nothing would be known. */
 const RATES = Array.from({ length: 46 }, (_, i) => i / 100);
 /** The values of 1 / T tried. */
@@ -33,7 +35,7 @@ export function fitLapse(forecasts: readonly Forecast[]): Lapse {
   const bins = binned(forecasts);
   const fits = RATES.map((rate) => bestInverse(bins, rate));
   const best = fits.reduce((a, b) => b.likelihood > a.likelihood ? b : a);
-  const inside = fits.filter(({ likelihood }) => likelihood > best.likelihood - 1.92);
+  const inside = fits.filter(({ likelihood }) => likelihood > best.likelihood - DROP);
   return { rate: best.rate, inverse: best.inverse, low: inside[0]!.rate, high: inside.at(-1)!.rate };
 }
 
