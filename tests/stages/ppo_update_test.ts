@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertLess, assertNotEquals } from "@std/assert";
 import { finish, run } from "../../lib/flow/run.ts";
+import { openKernels } from "../../lib/kernels/provider.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { type ValueParams, zeroValueHead } from "../../lib/model/heads.ts";
 import { tokenLogps } from "../../lib/model/logps.ts";
@@ -87,15 +88,38 @@ Deno.test("ppoUpdate() teaches a critic of its own without touching the policy, 
   assertNotEquals(numbers(state.policy), numbers(policy));
 });
 
-Deno.test("ppoUpdate() stops the run where the first ratio is not 1, and names the first token that differs", async () => {
-  const wrong = drawn.map((r, b) =>
-    b === 0 ? r : { ...r, tokenLogps: r.tokenLogps.map((x, t) => t === 1 ? x - 0.01 : x) }
+/** What a run ends in when one token was rolled out at another log-probability, by so much. */
+async function offBy(nats: number): Promise<string | undefined> {
+  const rollouts = drawn.map((r, b) =>
+    b === 0 ? { ...r, tokenLogps: r.tokenLogps.map((x, t) => t === 1 ? x - nats : x) } : r
   );
-  const given = await begun({ ...still, rollouts: wrong, advantages: Float64Array.of(1, 1, 1, -1, -1) });
+  const given = await begun({ ...still, rollouts, advantages: Float64Array.of(1, 1, 1, -1, -1) });
   const ended = await finish(run(ppoUpdate(options), { seed: 0, given }));
-  assert(ended._tag === "Left" && ended.left.kind === "run");
-  const [sentence] = ended.left.sentences;
-  assert(sentence?.includes("every ratio must be 1") && sentence.includes("in the reply to p, token 1"), sentence);
+  if (ended._tag === "Right") return undefined;
+  assertEquals(ended.left.kind, "run");
+  return ended.left.sentences[0];
+}
+
+Deno.test("ppoUpdate() stops the run where the first ratio is not 1, and names the first token that differs", async () => {
+  for (const nats of [0.01, 1e-6]) {
+    const sentence = await offBy(nats);
+    assert(sentence?.includes("every ratio must be 1") && sentence.includes("in the reply to p, token 1"), sentence);
+  }
+});
+
+const hasBlas = await openKernels({ backend: "blas" }).then(() => true, () => false);
+await openKernels({});
+
+Deno.test({
+  name: "ppoUpdate() by a BLAS allows the first ratio what rounding does, and no more",
+  ignore: !hasBlas,
+  fn: async () => {
+    await openKernels({ backend: "blas", threads: 1 });
+    const [rounding, mistake] = [await offBy(1e-6), await offBy(0.01)];
+    await openKernels({});
+    assertEquals(rounding, undefined);
+    assert(mistake?.includes("in the reply to p, token 1"), mistake);
+  },
 });
 
 Deno.test("ppoUpdate() ends its epochs beyond targetKl, and goes on with the learning rate in the next iteration", async () => {
