@@ -1,10 +1,11 @@
 /**
  * Kernels beside the reference and beside the machine, on one thread and on all, in one run:
- * `deno run tests/bench/kernels_bench.ts`.
+ * `deno run tests/bench/kernels_bench.ts`, and beside the machine's BLAS with `--allow-ffi`.
  *
  * The peak is a loop of independent 128-bit multiply-adds and nothing else. Contestants take turns, and each figure is
  * the best of its rounds, as other work on the machine only ever slows down. `--json` prints one document.
  */
+import { blasKernels, openBlas } from "../../lib/kernels/blas.ts";
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import { allocate, memory, withScratch } from "../../lib/kernels/memory.ts";
 import { defaultThreads } from "../../lib/kernels/provider.ts";
@@ -90,6 +91,13 @@ const start = performance.now() - before;
 const [wasm, peak] = [wasmKernels(target), peakLoop(target)];
 const threads = defaultThreads();
 const team = wasmKernels(target, { threads, reluctance: 0 });
+const library = ((): Kernels<Floats> | undefined => {
+  try {
+    return blasKernels(wasm, openBlas({ threads }));
+  } catch {
+    return undefined;
+  }
+})();
 
 // Engines compile the fast form in the background while the first calls run.
 withScratch(() => {
@@ -104,14 +112,16 @@ const timed = shapes.flatMap((shape) =>
   transposes.map((form) =>
     withScratch(() => {
       const operations = 2 * shape.sizes[0] * shape.sizes[1] * shape.sizes[2];
-      const contestants = [peak.run, product(wasm, shape, form), product(team, shape, form)];
-      const [top, fast, shared] = fastest(contestants, 40) as [number, number, number];
+      const ours = [peak.run, product(wasm, shape, form), product(team, shape, form)];
+      const contestants = library === undefined ? ours : [...ours, product(library, shape, form)];
+      const [top, fast, shared, called] = fastest(contestants, 40) as [number, number, number, number?];
       const [plain] = fastest([product(reference, shape, form)], shape.sizes[0] < 512 ? 3 : 1) as [number];
       return {
         shape: shape.name,
         form,
         gflops: operations / fast / 1e6,
         shared: operations / shared / 1e6,
+        blas: called === undefined ? undefined : operations / called / 1e6,
         plain: operations / plain / 1e6,
         top,
       };
@@ -119,7 +129,7 @@ const timed = shapes.flatMap((shape) =>
   )
 );
 const top = peak.operations / Math.min(...timed.map((row) => row.top)) / 1e6;
-const rows = timed.map(({ shape, form, gflops, shared, plain }) => ({ shape, form, gflops, shared, reference: plain }));
+const rows = timed.map(({ top: _, plain, ...row }) => ({ ...row, reference: plain }));
 
 if (Deno.args.includes("--json")) {
   console.log(JSON.stringify({ start, bytes: bytes.length, target, threads, peak: top, rows }));
@@ -127,11 +137,18 @@ if (Deno.args.includes("--json")) {
   console.log(
     `emitting and compiling ${bytes.length} bytes: ${start.toFixed(1)} ms; fused multiply-add: ${target.fma}`,
   );
-  console.log(`product                 form  GFLOP/s  of peak  ${threads} threads  ratio  reference  ratio`);
-  for (const { shape, form, gflops, shared, reference } of rows) {
+  console.log(
+    `product                 form  GFLOP/s  of peak  ${threads} threads  ratio  reference  ratio${
+      library ? "      blas  ratio" : ""
+    }`,
+  );
+  for (const { shape, form, gflops, shared, reference, blas } of rows) {
     const figures = [gflops.toFixed(1).padStart(8), `${(100 * gflops / top).toFixed(0)} %`.padStart(8)];
     const all = [shared.toFixed(1).padStart(9), `${(shared / gflops).toFixed(2)}×`.padStart(6)];
     const ratios = [reference.toFixed(2).padStart(10), `${(gflops / reference).toFixed(0)}×`.padStart(6)];
-    console.log(shape.padEnd(24) + form + [...figures, ...all, ...ratios].join(" "));
+    const called = blas === undefined
+      ? []
+      : [blas.toFixed(1).padStart(9), `${(blas / shared).toFixed(2)}×`.padStart(6)];
+    console.log(shape.padEnd(24) + form + [...figures, ...all, ...ratios, ...called].join(" "));
   }
 }
