@@ -1,5 +1,6 @@
 /** Runs that are kept on the disk, broken off from outside at random moments, and gone on with. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { contentHash } from "../../mod.ts";
 
 const may = async (name: "read" | "write" | "run"): Promise<boolean> =>
   (await Deno.permissions.query({ name })).state === "granted";
@@ -33,13 +34,11 @@ async function bytesOf(run: string): Promise<Readonly<Record<string, string>>> {
   return Object.fromEntries(found);
 }
 
-/** Waits until a file is there that `is` says yes to. */
-async function until(folder: string, is: (name: string) => boolean): Promise<void> {
-  for (;;) {
-    const names = await Array.fromAsync(Deno.readDir(folder)).catch(() => []);
-    if (names.some(({ name }) => is(name))) return;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
+/** Waits for a change under a folder whose path `is` says yes to, or for the end of the process. */
+async function until(folder: string, child: Deno.ChildProcess, is: (path: string) => boolean): Promise<void> {
+  const watcher = Deno.watchFs(folder, { recursive: true });
+  child.status.then(() => watcher.close()).catch(() => {}); // it is closed already
+  for await (const { paths } of watcher) if (paths.some(is)) break;
 }
 
 /** Goes on with a run that was killed, from the beginning if it had not come to training. */
@@ -52,9 +51,9 @@ async function goOn(folder: string, run: string): Promise<{ readonly code: numbe
 async function killed(folder: string, i: number): Promise<readonly unknown[]> {
   const run = `${folder}/killed${i}`;
   const child = start(folder, "--out", run);
-  if (i % 2 === 0) await until(`${run}/checkpoints`, (name) => name.endsWith(".unfinished"));
-  else await until(run, () => true);
-  await new Promise((resolve) => setTimeout(resolve, 200 * (i % 2) * Math.random()));
+  const writing = (path: string): boolean => path.startsWith(`${run}/checkpoints/`) && path.endsWith(".unfinished");
+  let changes = Math.random() * (i % 2 === 0 ? 12 : 60);
+  await until(folder, child, (path) => (i % 2 === 0 ? writing(path) : path.startsWith(run)) && --changes < 0);
   child.kill("SIGKILL");
   await child.output();
   const { code, err } = await goOn(folder, run);
@@ -66,7 +65,7 @@ async function killed(folder: string, i: number): Promise<readonly unknown[]> {
 async function stopped(folder: string): Promise<readonly unknown[]> {
   const run = `${folder}/stopped`;
   const child = start(folder, "--out", run);
-  await until(`${run}/checkpoints`, (name) => name >= "step-000000003");
+  await until(folder, child, (path) => path === `${run}/checkpoints/step-000000003.checkpoint`);
   child.kill("SIGTERM");
   const broken = await ended(child);
   assertEquals(broken.code, 130);
