@@ -98,6 +98,11 @@ export interface RankedItems {
   readonly sequentialElo: Float64Array | null;
 }
 
+const RANKED = [
+  ...["items", "logAbility", "errors", "errorKind", "covariance", "ranks", "otherErrors"] as const,
+  ...["played", "rates", "sequentialElo"] as const,
+];
+
 /** Standard errors in sum-zero coding, and ranks as intervals. */
 export function rankItems(s: Values): Stage<FittedItems & LoadedComparisons, RankedItems> {
   return once("rankItems", ({ fit, ranking, read: { games } }, { key }): RankedItems => {
@@ -120,7 +125,7 @@ export function rankItems(s: Values): Stage<FittedItems & LoadedComparisons, Ran
       ranks: rankIntervals(fit!, covariance, { level: s.level }),
       otherErrors: Object.fromEntries(all.names.slice(free).map((name, k) => [name, errors[free + k]!])),
     };
-  }, { needs: ["fit", "ranking", "read"] });
+  }, { needs: ["fit", "ranking", "read"], adds: RANKED });
 }
 
 function rankRankings(fit: PlackettLuceFit, level: number): RankedItems {
@@ -167,7 +172,7 @@ export function resample(s: Values): Stage<FittedItems, { readonly resamples: Bo
     done: ({ estimates, degenerate, rounds }, { fit }) => ({
       resamples: rounds === 0 ? null : { estimates, degenerate, rounds, parameters: fit!.theta.length },
     }),
-  });
+  }, { needs: ["fit"], adds: ["resamples"] });
 }
 
 /** How far the fit can be believed, and what to compare next. */
@@ -196,5 +201,5 @@ export function explainFit(s: Values): Stage<FittedItems & RankedItems, Explaine
         ? nextComparisons(fit, { matrix: covariance, size: items.length }, s.next)
         : [],
     };
-  });
+  }, { needs: ["fit", "covariance", "items"], adds: ["tests", "goodness", "pairs", "triples", "nextPairs"] });
 }
