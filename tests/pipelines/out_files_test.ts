@@ -25,13 +25,12 @@ async function ended(child: Deno.ChildProcess): Promise<{ readonly code: number;
   return { code, err: text(stderr) };
 }
 
-/** The bytes that must not depend on how a run came about. */
+/** Hashes of the files that must not depend on how a run came about. */
 async function bytesOf(run: string): Promise<Readonly<Record<string, string>>> {
-  const names = ["config.json", "metrics.jsonl"];
-  const found = await Promise.all(
-    names.map(async (name) => [name, await Deno.readTextFile(`${run}/${name}`)] as const),
-  );
-  return Object.fromEntries(found);
+  const model = (await Array.fromAsync(Deno.readDir(`${run}/model`))).map(({ name }) => `model/${name}`).sort();
+  const names = ["config.json", "metrics.jsonl", ...model];
+  const found = await Promise.all(names.map(async (name) => [name, await Deno.readFile(`${run}/${name}`)] as const));
+  return Object.fromEntries(found.map(([name, bytes]) => [name, contentHash(bytes)]));
 }
 
 /** Waits for a change under a folder whose path `is` says yes to, or for the end of the process. */
