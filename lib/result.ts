@@ -72,7 +72,8 @@ export function all<T extends Readonly<Record<string, Result<readonly unknown[],
   const values: Record<string, unknown> = {};
   for (const name in fields) {
     const field = fields[name] as T[typeof name];
-    if (field._tag === "Left") errors.push(...field.left);
+    if (field._tag === "Left") { for (const error of field.left) errors.push(error); }
+    // a call takes only so many
     else values[name] = field.right;
   }
   return errors.length > 0 ? left(errors as readonly ErrorOf<T>[]) : right(values as Values<T>);

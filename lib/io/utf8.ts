@@ -32,7 +32,10 @@ export function textDecoder(take: (piece: string) => void): TextDecoding {
         take(utf8.decode(chunk, { stream: true }));
       } catch (error) {
         if (!(error instanceof TypeError)) throw error;
-        return notUtf8(line + badLine(Uint8Array.of(...tail, ...chunk)));
+        const bytes = new Uint8Array(tail.length + chunk.length);
+        bytes.set(tail);
+        bytes.set(chunk, tail.length);
+        return notUtf8(line + badLine(bytes));
       }
       line += feeds(chunk);
       tail = lastCharacter(chunk);

@@ -154,3 +154,12 @@ Deno.test("texts that are the same in other blanks are one prompt, and the same 
   const { prompts, repeated } = read._tag === "Right" ? read.right.report.source! : { prompts: 0, repeated: 0 };
   assertEquals([prompts, repeated], [1, 1]);
 });
+
+Deno.test("a row with two hundred thousand wrong messages, and one nested as deep, are refused like any other", () => {
+  const messages = Array(200_000).fill({ role: "bot" });
+  const found = sentences(readPairs(lines({ prompt: "p", chosen: messages, rejected: messages })));
+  assertEquals([found.length, found[20]], [21, "… and 399,980 more like these"]);
+  const deep = (depth: number): string => "[".repeat(depth) + "]".repeat(depth);
+  assertEquals(sentences(readPairs(`{"prompt": ${deep(100_000)}, "chosen": "a", "rejected": "b"}\n{}`)).length, 4);
+  assertEquals(sentences(readPairs(`{"prompt": ${"[".repeat(1_000_000)}`)).length, 1);
+});
