@@ -41,8 +41,8 @@ export const ppo = (s: typeof settings.values) =>
     tokenize(overflowOf(s)),
     warmStart(s),
     freezeRef(),
-    reward(s),
     collectPrompts(),
+    reward(s),
     critic(s),
     repeat(
       "iterations",

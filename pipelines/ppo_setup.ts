@@ -56,6 +56,7 @@ export const REWARD = {
   }),
   rewardLr: number(1e-3, { above: 0, help: "peak learning rate of the reward model" }),
   rewardEpochs: number(2, { above: 0, help: "its passes over the pairs" }),
+  rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
   rewardBatchSize: count(32, { atLeast: 1, help: "pairs of one of its optimizer steps" }),
 } as const;
 
@@ -76,9 +77,20 @@ export function reward(s: Settings): Stage<PolicyState & PairState & RowState, F
     });
   }
   return pipeline("fitReward", [
+    labelled(s.rewardPairs),
     fitBradleyTerry({ lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize, centering: 0.01 }),
     evaluateReward({ probability: probabilityOfChosen(s) }),
   ]);
+}
+
+/** Leaves the first pairs: people label few, while prompts to roll out from are plentiful. */
+function labelled(most: number): Stage<PairState & RowState, Pick<PairState, "pairs"> & Pick<RowState, "rows">> {
+  return once("labelled", ({ pairs, rows }: PairState & RowState) => {
+    if (most === 0) return { pairs, rows };
+    const first = rows.slice(0, most);
+    const ids = new Set(first.map(({ id }) => id));
+    return { pairs: pairs.filter(({ id }) => ids.has(id)), rows: first };
+  }, { needs: ["pairs", "rows"], adds: ["pairs", "rows"] });
 }
 
 /** Scores rollouts by the model that `reward` fitted, or by the user's function. */

@@ -1,5 +1,14 @@
 /** What a run of PPO is worth: what `dpo` says, what the reward model is worth, and the way from iteration to iteration. */
-import { analyseRewardHacking, bar, fixed, type MonitorState, type Section, table } from "../mod.ts";
+import {
+  analyseRewardHacking,
+  bar,
+  fixed,
+  type Line,
+  type MonitorPoint,
+  type MonitorState,
+  type Section,
+  table,
+} from "../mod.ts";
 import type { Summary } from "./main.ts";
 import type { FittedReward } from "./ppo_setup.ts";
 import { rewardDocument, rewardJudges } from "./reward_summary.ts";
@@ -25,13 +34,36 @@ function courseTable({ curve }: MonitorState): string {
   return table(["iteration", "reward", ...gold, "KL", "tokens", "distinct", "entropy"], rows);
 }
 
+/** A figure of the rollouts, iteration by iteration. */
+function line(name: string, curve: readonly MonitorPoint[], of: (point: MonitorPoint) => unknown): readonly Line[] {
+  const points = curve.flatMap((point) => {
+    const y = of(point);
+    return typeof y === "number" ? [{ x: point.iteration + 1, y, low: y, high: y }] : [];
+  });
+  return points.length === 0 ? [] : [{ name, points }];
+}
+
+/** Reward and truth in one picture, and what the monitor makes of them. */
+function hackingSections(curve: readonly MonitorPoint[], sentences: readonly string[]): readonly Section[] {
+  return [
+    { part: "result", title: "Is the reward gamed?", type: "text", lines: sentences },
+    {
+      part: "result",
+      title: "Reward against truth",
+      note: "Means over each iteration's rollouts: the reward in its own unit, gold from 0 to 1.",
+      type: "lines",
+      unit: "iteration",
+      lines: [...line("reward", curve, (p) => p.proxy), ...line("gold", curve, (p) => p.gold)],
+    },
+  ];
+}
+
 /** The end of a run of PPO: `json` for `--json`, `table` to read. */
 export function ppoSummary(state: Reinforced): Summary {
   const { report = [], json, table: aligned, ...end } = summary(state);
   const { curve, reward, rewardEvaluation } = state;
   const hacking = analyseRewardHacking(curve);
-  const fitted = reward === null || rewardEvaluation === null ? null : { ...state, reward, rewardEvaluation };
-  const said: Section = { part: "result", title: "Reward and truth", type: "text", lines: hacking.sentences };
+  const fitted = reward === null || rewardEvaluation === null ? null : { reward, rewardEvaluation };
   return {
     ...end,
     json: { ...json, reward: fitted && rewardDocument(fitted), curve, rewardHacking: hacking },
@@ -39,8 +71,8 @@ export function ppoSummary(state: Reinforced): Summary {
       aligned,
       ...fitted === null ? [] : [rewardJudges(fitted.rewardEvaluation)],
       courseTable(state),
-      ...hacking.sentences,
+      hacking.sentences.join("\n"),
     ].join("\n\n"),
-    report: [...report.slice(0, 2), said, ...report.slice(2)],
+    report: [...report.slice(0, 2), ...hackingSections(curve, hacking.sentences), ...report.slice(2)],
   };
 }

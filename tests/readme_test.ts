@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import project from "../deno.json" with { type: "json" };
 import * as library from "../mod.ts";
 import readme from "../README.md" with { type: "text" };
-import { dpoBlock, type Run, withBlock } from "./evidence/readme_block.ts";
+import { dpoBlock, type Run, withBlock, withEvidence } from "./evidence/readme_block.ts";
 import {
   codeBlock,
   evidenceIn,
@@ -94,16 +94,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the README says of the main job what its evidence file says, figure by figure",
+  name: "the README says of the main job and of PPO what their evidence files say, figure by figure",
   ignore,
   fn: async () => {
-    const { text } = evidenceIn(readme).find(({ name }) => name === "dpo") ?? { text: "" };
-    if ((await missing(["tests/evidence/dpo.json"])).length > 0) {
-      assert(words(text).includes("is not measured yet") && !/\d/.test(text), "a figure without evidence");
-    } else {
-      const evidence = JSON.parse(await Deno.readTextFile(new URL("tests/evidence/dpo.json", ROOT)));
-      assertEquals(words(text), words(dpoBlock(evidence)));
-    }
+    assertEquals(evidenceIn(readme).map(({ name }) => name), ["dpo", "ppo"]);
+    const read = (name: string): Promise<string> => Deno.readTextFile(new URL(`tests/evidence/${name}`, ROOT));
+    assertEquals(words(readme), words(await withEvidence(readme, read)));
   },
 });
 
