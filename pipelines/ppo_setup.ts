@@ -27,6 +27,7 @@ import {
   type SettingValues,
   type Stage,
 } from "../mod.ts";
+import { fitting, settings } from "./reward.ts";
 import { probabilityOfChosen, SETUP } from "./setup.ts";
 
 /** How policy and critic learn, and what KL costs. */
@@ -54,10 +55,10 @@ export const REWARD = {
   reward: file({
     help: "a module that exports (prompt, completion) => number; without it, a model fitted to the pairs",
   }),
-  rewardLr: number(1e-3, { above: 0, help: "peak learning rate of the reward model" }),
-  rewardEpochs: number(2, { above: 0, help: "its passes over the pairs" }),
+  rewardLr: number(settings.values.lr, { above: 0, help: "peak learning rate of the reward model" }),
+  rewardEpochs: number(settings.values.epochs, { above: 0, help: "its passes over the pairs" }),
   rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
-  rewardBatchSize: count(32, { atLeast: 1, help: "pairs of one of its optimizer steps" }),
+  rewardBatchSize: count(settings.values.batchSize, { atLeast: 1, help: "pairs of one of its optimizer steps" }),
 } as const;
 
 type Settings = SettingValues<typeof OPTIMIZER & typeof REWARD & typeof SETUP>;
@@ -78,7 +79,10 @@ export function reward(s: Settings): Stage<PolicyState & PairState & RowState, F
   }
   return pipeline("fitReward", [
     labelled(s.rewardPairs),
-    fitBradleyTerry({ lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize, centering: 0.01 }),
+    fitBradleyTerry(fitting({
+      ...settings.values,
+      ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },
+    })),
     evaluateReward({ probability: probabilityOfChosen(s) }),
   ]);
 }

@@ -4,6 +4,7 @@ import {
   define,
   evaluateReward,
   fitBradleyTerry,
+  type FitBradleyTerryOptions,
   loadPairs,
   number,
   oneOf,
@@ -32,17 +33,25 @@ export const settings = define({
   pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
 });
 
+/** How a reward model is fitted to pairs. */
+export function fitting(
+  s: Omit<typeof settings.values, Exclude<keyof typeof setup, "data"> | "pairs">,
+): FitBradleyTerryOptions {
+  const { lr, epochs, batchSize, validation, centering, labelSmoothing, weightDecay } = s;
+  const surprise = s.surprise === "auto" ? s.data === null : s.surprise === "read";
+  return {
+    ...{ lr, epochs, batchSize, validation, centering, labelSmoothing, weightDecay, surprise },
+    evaluations: 5,
+  };
+}
+
 /** What follows when the pairs are there. */
 export const learnReward = (s: typeof settings.values) =>
   [
     vocabulary(s),
     tokenize(overflowOf(s)),
     warmStart(s),
-    fitBradleyTerry({
-      ...{ lr: s.lr, epochs: s.epochs, batchSize: s.batchSize, validation: s.validation },
-      ...{ centering: s.centering, labelSmoothing: s.labelSmoothing, weightDecay: s.weightDecay },
-      ...{ evaluations: 5, surprise: s.surprise === "auto" ? s.data === null : s.surprise === "read" },
-    }),
+    fitBradleyTerry(fitting(s)),
     evaluateReward({ probability: probabilityOfChosen(s) }),
   ] as const;
 
