@@ -46,7 +46,8 @@ for (const seed of SEEDS) {
     const judge = pipeline("ppo", [judgeReplies({ ...settings.values, world })]);
     const { replies } = await stateOf(run(judge, { seed, given: { config, tokenizer, policy, ref } }));
     const { curve, rewardHacking, reward, ...figures } = figuresOf({ ...state, replies });
-    rows.push({ seed, world, ...figures, ...world === WORLDS[0] && { curve, rewardHacking, reward } });
+    const families = replies?.families; // with their intervals
+    rows.push({ seed, world, ...figures, families, ...world === WORLDS[0] && { curve, rewardHacking, reward } });
     console.error(`seed ${seed}, world ${world}: ${replies?.winRate.share.toFixed(3)} of the way`);
   }
   const game = await whole(seed, GAMED);
