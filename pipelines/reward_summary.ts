@@ -22,7 +22,9 @@ export interface Rewarded extends LoadedState, RewardState, Pick<PolicyState, "c
 }
 
 /** What a reward model is worth, in the document of `--json`. What needs a known annotator is null on the user's own data. */
-export function rewardDocument({ rewardEvaluation, reward }: Omit<Rewarded, keyof LoadedState>): Summary["json"] {
+export function rewardDocument(
+  { rewardEvaluation, reward }: Pick<Rewarded, "rewardEvaluation" | "reward">,
+): Summary["json"] {
   const { accuracy, scores, tempered, temperature, truth } = rewardEvaluation;
   return {
     accuracy: { heldOut: accuracy.reward, bayes: truth && truth.bayes },
