@@ -46,6 +46,9 @@ Deno.test("the reward model of PPO is within its Bayes bound, above both baselin
   for (const { seed, reward } of rows) {
     if (reward === undefined) continue;
     const { accuracy, bayes } = { accuracy: reward.truth.accuracy, bayes: reward.accuracy.bayes };
-    assert(accuracy.reward < bayes && accuracy.reward > accuracy.linear && accuracy.reward > accuracy.length, `${seed}`);
+    assert(
+      accuracy.reward < bayes && accuracy.reward > accuracy.linear && accuracy.reward > accuracy.length,
+      `${seed}`,
+    );
   }
 });
