@@ -152,3 +152,18 @@ Deno.test("ppoUpdate() takes four epochs with Adam's ε at 1e-5 and no warm-up, 
   // Adam's steps are of the learning rate, whatever the gradient: 4e-3 and a hundredth of it, less the schedule.
   assertAlmostEquals((value.head.bias.data[0] as number) / (slow.value.head.bias.data[0] as number), 100, 1);
 });
+
+Deno.test("ppoUpdate() takes the rollouts in an order of each epoch's own, every one once", async () => {
+  const six = Array.from({ length: 6 }, () => drawn[1] as Rollout); // two tokens each
+  const places = Float64Array.from({ length: 12 }, (_, t) => Math.floor(t / 2));
+  const nothing = new Float64Array(12);
+  const given = await begun({ ...still, rollouts: six, advantages: places, returns: nothing, values: nothing });
+  const { metrics } = await finished(ppoUpdate({ ...options, lr: 1e-9, minibatch: 1, epochs: 2 }), given);
+  const order = metrics.map((m) => Math.round(-(m["loss/policy_avg"] as number)) + 0); // at ratio 1: which it was
+  const [first, second] = [order.slice(0, 6), order.slice(6)];
+  for (const epoch of [first, second]) {
+    assertEquals(epoch.toSorted(), [0, 1, 2, 3, 4, 5]);
+    assertNotEquals(epoch, [0, 1, 2, 3, 4, 5]);
+  }
+  assertNotEquals(first, second);
+});

@@ -126,6 +126,15 @@ Deno.test("collectPrompts() gives each prompt once, and names those that leave n
   );
 });
 
+Deno.test("collectPrompts() keeps a prompt that leaves room for one token, and none that leaves room for none", async () => {
+  const pairs = [63, 64].map((n) => ({ id: `${n}`, prompt: `${n}`, chosen: "a", rejected: "b" }));
+  const rows = pairs.map(({ id }) => (
+    { id, prompt: new Int32Array(Number(id)), chosen: Int32Array.of(end), rejected: Int32Array.of(end) }
+  ));
+  const { state } = await finished(collectPrompts(), { pairs, rows, config });
+  assertEquals(state.prompts.map(({ id }) => id), ["63"]);
+});
+
 Deno.test("collectPrompts() fails where no prompt leaves room for an answer", async () => {
   const prompt = encodePrompt(tokenizer, "y".repeat(config.contextLength));
   const row = { id: "r", prompt, chosen: Int32Array.of(end), rejected: Int32Array.of(end) };
