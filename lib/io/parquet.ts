@@ -1,5 +1,5 @@
 /** Parquet files, one row group at a time, and of it the columns that are wanted. */
-import type { FileMetaData, SchemaTree } from "hyparquet";
+import type { ColumnMetaData, FileMetaData, SchemaTree } from "hyparquet";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
 import type { TableReader } from "../table/table_reader.ts";
 
@@ -26,13 +26,18 @@ export async function readParquet(
 ): Promise<Result<Failure, null>> {
   const { parquetMetadataAsync, parquetReadObjects, parquetSchema } = await import("hyparquet");
   const { compressors } = await import("hyparquet-compressors");
+  const { checkPages } = await import("./parquet_pages.ts");
   try {
-    const metadata = await parquetMetadataAsync(file);
-    checkMetadata(metadata, parquetSchema(metadata), file.byteLength);
-    const names = parquetSchema(metadata).children.map(({ element }) => element.name);
+    const metadata = await parquetMetadataAsync(file), schema = parquetSchema(metadata);
+    checkMetadata(metadata, schema, file.byteLength);
+    const names = schema.children.map(({ element }) => element.name);
     const columns = names.filter(reader.wants), all = Object.fromEntries(names.map((name) => [name, undefined]));
     let rows = 0;
-    for (const { num_rows: count } of columns.length === 0 ? [] : metadata.row_groups) {
+    for (const { num_rows: count, columns: chunks } of columns.length === 0 ? [] : metadata.row_groups) {
+      for (const { meta_data: column } of chunks) {
+        if (column === undefined || !columns.includes(column.path_in_schema[0] as string)) continue;
+        checkPages(await file.slice(...bytesOf(column)), column, schema, compressors);
+      }
       const range = { rowStart: rows, rowEnd: rows + Number(count) };
       const records = await parquetReadObjects({ file, metadata, columns, compressors, ...range });
       reader.records(rows === 0 ? records.map((record, i) => i === 0 ? { ...all, ...record } : record) : records);
@@ -60,11 +65,18 @@ function checkMetadata(metadata: FileMetaData, schema: SchemaTree, byteLength: n
     const found = columns.map(({ meta_data: column }) => column?.path_in_schema.join(".")).join("\n");
     if (found !== named) throw new Error("its columns are not those of its schema");
     for (const { meta_data: column } of columns) {
-      const start = Number(column?.dictionary_page_offset || column?.data_page_offset);
-      const end = start + Number(column?.total_compressed_size);
+      const [start, end] = column === undefined ? [0, 0] : bytesOf(column);
       if (!(start >= 4 && start <= end && end <= byteLength)) throw new Error("a column lies outside of it");
+      const values = Number(column?.num_values);
+      if (!(values >= 0 && values <= 1000 * byteLength)) throw new Error(`a column claims to have ${values} values`);
     }
   }
+}
+
+/** Where the bytes of a column begin, and where they end. */
+function bytesOf(column: ColumnMetaData): readonly [start: number, end: number] {
+  const start = Number(column.dictionary_page_offset || column.data_page_offset);
+  return [start, start + Number(column.total_compressed_size)];
 }
 
 /** An open file as bytes to read from; one read after the other, as they share its position. */
