@@ -22,7 +22,7 @@ export interface CriticState {
 
 /** Where the critic begins, and what it reads. */
 export type CriticKind =
-  /** A model of its own, which begins as the reward model, head and all. */
+  /** A model of its own, which begins as the reward model, head and all, but for the surprise that one may read. */
   | "reward"
   /** A model of its own, which begins as the policy and expects 0. */
   | "policy"

@@ -105,7 +105,13 @@ function updated(
  * out: every ratio is 1 and the KL 0 (to rounding where products are a library's), else the run stops and names the
  * first token that differs.
  *
- * @see Schulman et al. 2017, "Proximal policy optimization algorithms", algorithm 1
+ * @see Schulman et al. 2017, "Proximal policy optimization algorithms", algorithm 1; `rollout` for the whole loop
+ * @example
+ * ```ts
+ * import { ppoUpdate } from "@logratio/logratio";
+ * // 512 rollouts an iteration: 8 iterations of 4 epochs of 512 / 64 steps each.
+ * const update = ppoUpdate({ lr: 1e-4, minibatch: 64, totalSteps: 8 * 4 * (512 / 64), targetKl: 0.05 });
+ * ```
  */
 export function ppoUpdate(
   options: PpoUpdateOptions,
