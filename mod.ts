@@ -303,4 +303,4 @@ export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from ".
 export { readBytes, readText } from "./lib/io/files.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
-export { type Folder, openFolder, type Written } from "./lib/io/folder.ts";
+export { type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";

@@ -15,7 +15,7 @@ import {
   type Stopped,
 } from "../mod.ts";
 import { type Common, goOnCommand, ownOf } from "./flags.ts";
-import { type Keeper, keepRun } from "./keep_run.ts";
+import { type Keeper, type KeepOptions, keepRun } from "./keep_run.ts";
 import type { Program, Summary } from "./main.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { runReport } from "./run_report.ts";
@@ -58,14 +58,9 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const file = terminal.program ?? `pipelines/${name}.ts`;
   let told: Report = kept?.saved?.report ?? noReport;
   const full = new AbortController(); // the folder takes no more
-  const keeper = kept && keepRun({
-    ...{ ...kept, every: values.checkpointEvery, minutes: values.checkpointMinutes, keep: values.keep },
-    config: { pipeline: name, seed, backend, ...own },
-    told: () => told,
-    now,
-    onFailure: () => full.abort(),
-  });
-  if (kept !== null) say(terminal, kept.remarks, EXIT.done);
+  const config = { pipeline: name, seed, backend, ...own };
+  const keeper = keeperOf({ values, kept }, { config, now, told: () => told, onFailure: () => full.abort() });
+  say(terminal, kept?.remarks ?? [], EXIT.done);
   const draw = quiet ? () => {} : drawing(terminal);
   const running = run(pipeline, {
     ...{ seed, given: {}, config: { ...own, backend }, signal: AbortSignal.any([signal, full.signal]) },
@@ -84,6 +79,15 @@ export async function execute<F extends SettingFields, Adds extends object>(
     goOn: kept && goOnCommand(file, kept.folder.path, values),
     page: (sections) => reportHtml(runReport(told, { ...ending, ...sections && { sections } })),
   });
+}
+
+/** Who keeps the run in its folder, if it has one. */
+function keeperOf<F>(
+  { values, kept }: Asked<F>,
+  about: Pick<KeepOptions, "config" | "now" | "told" | "onFailure">,
+): Keeper | null {
+  const { checkpointEvery: every, checkpointMinutes: minutes, keep } = values;
+  return kept && keepRun({ ...about, every, minutes, keep, folder: kept.folder, saved: kept.saved });
 }
 
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */

@@ -5,6 +5,7 @@ import {
   type Event,
   type Failure,
   type Folder,
+  inputFailure,
   type Report,
   right,
   scalarsOf,
@@ -56,71 +57,35 @@ export interface Keeper {
   readonly failure: () => Failure | undefined;
 }
 
-/** What is known of the run so far. */
-type Standing = Omit<SavedRun, "checkpoint" | "report">;
-
-const NOTHING: Standing = { steps: 0, streams: {}, best: {} };
-
 /** Begins to keep a run. Nothing is written before training begins, so wrong input leaves the folder as it was. */
 export function keepRun(options: KeepOptions): Keeper {
   const { folder, saved, now, told, every, minutes, keep } = options;
-  const started = now();
-  let standing: Standing = saved ?? NOTHING;
-  let failure: Failure | undefined;
-  let begun = false, improved = false;
-  let last = { time: started, steps: standing.steps };
-
-  /** Takes steps one after the other until one fails. */
-  const write = async (...steps: readonly (() => Promise<Written>)[]): Promise<void> => {
-    for (const step of steps) {
-      if (failure !== undefined) return;
-      const written = await step();
-      if (written._tag === "Right") continue;
-      failure = written.left;
-      options.onFailure();
-    }
-  };
+  const { write, failure } = writing(options.onFailure);
+  const journal = journalOf(options, write);
+  let begun = false;
+  let last = { time: now(), steps: journal.standing().steps };
   const begin = async (): Promise<void> => {
     if (begun) return;
     begun = true;
-    await write(...(saved === null ? freshFolder(options) : cutBack(folder, saved)));
-    if (failure !== undefined && saved === null) failure = { ...failure, kind: "input" }; // there is no folder yet
-    await append(FILES.timings, lineOf({ started: new Date().toISOString() }));
-    if (standing.streams[FILES.events] === undefined) await append(FILES.events, tensorboardStart(Date.now() / 1000));
-  };
-  const append = async (name: string, content: string | Uint8Array): Promise<void> => {
-    await write(() => folder.append(name, content));
-    const { bytes, hash }: Stream = standing.streams[name] ?? { bytes: 0, hash: "" };
-    const [length, grown] = typeof content === "string"
-      ? [new TextEncoder().encode(content).length, withLine(hash, content)]
-      : [content.length, hash];
-    standing = { ...standing, streams: { ...standing.streams, [name]: { bytes: bytes + length, hash: grown } } };
+    await write(() => claim(folder), ...(saved === null ? freshFolder(options) : cutBack(folder, saved)));
+    await journal.begin();
   };
   return {
+    failure,
     listen: async (event) => {
       if (event.type === "start" && event.steps !== undefined) await begin();
-      if (event.type !== "step") return;
-      const at = { path: showPath(event.path), step: event.step, steps: event.steps };
-      const { best, steps } = standing, { eval_loss: loss = Infinity } = event.metrics;
-      improved = loss < (best[at.path] ?? Infinity);
-      standing = { ...standing, steps: steps + 1, best: improved ? { ...best, [at.path]: loss } : best };
-      const scalars = scalarsOf(event);
-      if (scalars === null) return; // a step without figures
-      await append(FILES.metrics, lineOf({ ...at, ...event.metrics }));
-      await append(FILES.timings, lineOf({ ...at, seconds: Number((now() - started).toFixed(3)) }));
-      await append(FILES.events, tensorboardScalars({ wallTime: Date.now() / 1000, ...scalars }));
+      if (event.type === "step") await journal.step(event);
     },
     isCheckpointDue: () =>
-      improved || now() - last.time >= 60 * minutes || (every > 0 && standing.steps - last.steps >= every),
+      journal.improved() || now() - last.time >= 60 * minutes ||
+      (every > 0 && journal.standing().steps - last.steps >= every),
     onCheckpoint: async (checkpoint) => {
       await begin();
+      const standing = journal.standing();
       const bytes = encodeData({ ...standing, report: told(), checkpoint } satisfies SavedRun);
-      const names = [checkpointName(standing.steps), ...(improved ? [BEST] : [])];
-      await write(
-        folder.settle,
-        ...names.map((name) => () => folder.replace(`${FILES.checkpoints}/${name}`, bytes)),
-        () => prune(folder, keep),
-      );
+      const names = [checkpointName(standing.steps), ...(journal.improved() ? [BEST] : [])];
+      const saves = names.map((name) => () => folder.replace(`${FILES.checkpoints}/${name}`, bytes));
+      await write(folder.settle, ...saves, () => prune(folder, keep));
       last = { time: now(), steps: standing.steps };
     },
     finish: async (files) => {
@@ -131,19 +96,94 @@ export function keepRun(options: KeepOptions): Keeper {
       );
       folder.close();
     },
-    failure: () => failure,
+  };
+}
+
+/** Takes steps one after the other until one fails, and then no more. */
+type Write = (...steps: readonly (() => Promise<Written>)[]) => Promise<void>;
+
+function writing(onFailure: () => void): { readonly write: Write; readonly failure: () => Failure | undefined } {
+  let failure: Failure | undefined;
+  const write: Write = async (...steps) => {
+    for (const step of steps) {
+      if (failure !== undefined) return;
+      const written = await step();
+      if (written._tag === "Right") continue;
+      failure = written.left;
+      onFailure();
+    }
+  };
+  return { write, failure: () => failure };
+}
+
+/** What is known of the run so far. */
+type Standing = Omit<SavedRun, "checkpoint" | "report">;
+
+/** The files that grow with a run. */
+interface Journal {
+  readonly standing: () => Standing;
+  /** Whether the last step had the least `eval_loss` of its stage so far. */
+  readonly improved: () => boolean;
+  readonly begin: () => Promise<void>;
+  readonly step: (event: Extract<Event, { type: "step" }>) => Promise<void>;
+}
+
+function journalOf({ folder, saved, now }: KeepOptions, write: Write): Journal {
+  const started = now();
+  let standing: Standing = saved ?? { steps: 0, streams: {}, best: {} };
+  let improved = false;
+  const append = async (name: string, content: string | Uint8Array): Promise<void> => {
+    await write(() => folder.append(name, content));
+    const { bytes, hash }: Stream = standing.streams[name] ?? { bytes: 0, hash: "" };
+    const [length, grown] = typeof content === "string"
+      ? [new TextEncoder().encode(content).length, withLine(hash, content)]
+      : [content.length, hash];
+    standing = { ...standing, streams: { ...standing.streams, [name]: { bytes: bytes + length, hash: grown } } };
+  };
+  return {
+    standing: () => standing,
+    improved: () => improved,
+    begin: async () => {
+      await append(FILES.timings, lineOf({ started: new Date().toISOString() }));
+      if (standing.streams[FILES.events] === undefined) await append(FILES.events, tensorboardStart(Date.now() / 1000));
+    },
+    step: async (event) => {
+      const at = { path: showPath(event.path), step: event.step, steps: event.steps };
+      const { best, steps } = standing, { eval_loss: loss = Infinity } = event.metrics;
+      improved = loss < (best[at.path] ?? Infinity);
+      standing = { ...standing, steps: steps + 1, best: improved ? { ...best, [at.path]: loss } : best };
+      const scalars = scalarsOf(event);
+      if (scalars === null) return; // a step without figures
+      await append(FILES.metrics, lineOf({ ...at, ...event.metrics }));
+      await append(FILES.timings, lineOf({ ...at, seconds: Number((now() - started).toFixed(3)) }));
+      await append(FILES.events, tensorboardScalars({ wallTime: Date.now() / 1000, ...scalars }));
+    },
   };
 }
 
 const lineOf = (fields: Readonly<Record<string, unknown>>): string => `${JSON.stringify(fields)}\n`;
 
-/** A folder with the settings of the run and nothing else of a run. */
+/** Takes the folder for this process: two that write into one folder would spoil both runs. */
+async function claim(folder: Folder): Promise<Written> {
+  const claimed = await folder.claim(FILES.config);
+  if (claimed._tag === "Left") return claimed;
+  return claimed.right ? right(undefined) : inputFailure(
+    `Cannot keep the run in ${folder.path} as another process keeps one there: wait for its end, or stop it`,
+  );
+}
+
+/** A folder with the settings of the run and nothing else of a run. A failure is about where, as nothing is there yet. */
 function freshFolder({ folder, config }: KeepOptions): readonly (() => Promise<Written>)[] {
-  return [
+  const steps = [
     folder.make,
     ...Object.values(FILES).toReversed().map((name) => () => folder.remove(name)),
     () => folder.replace(FILES.config, `${JSON.stringify(config, null, 2)}\n`),
+    () => claim(folder),
   ];
+  return steps.map((step) => async () => {
+    const written = await step();
+    return written._tag === "Left" ? inputFailure(...written.left.sentences) : written;
+  });
 }
 
 /** The folder as it was at the checkpoint: what grew since is cut, later checkpoints, being damaged, go. */

@@ -1,5 +1,15 @@
 /** Which folder a run is kept in, and which settings it goes on with: `--out`, `--resume`, `--config`. */
-import { type Failure, type Folder, inputFailure, left, openFolder, readText, type Result, right } from "../mod.ts";
+import {
+  type Failure,
+  type Folder,
+  inputFailure,
+  left,
+  openFolder,
+  readText,
+  type Result,
+  right,
+  UNFINISHED,
+} from "../mod.ts";
 import type { Common } from "./flags.ts";
 import { FILES, lastSaved, savedConfig, type SavedRun } from "./saved_run.ts";
 
@@ -45,7 +55,7 @@ export async function runFolder(
 async function isTaken(folder: Folder, overwrite: boolean): Promise<Result<Failure, void>> {
   const listed = await folder.list();
   if (listed._tag === "Left") return left({ ...listed.left, kind: "input" });
-  const names = listed.right ?? [];
+  const names = (listed.right ?? []).filter((name) => !name.endsWith(UNFINISHED)); // of a run that was killed at once
   if (names.length === 0) return right(undefined);
   if (!overwrite) {
     return inputFailure(

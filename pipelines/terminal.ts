@@ -49,7 +49,9 @@ export function drawing({ err, columns, now }: Terminal): (event: Event) => void
 
 /** Sentences on stderr, a line each. */
 export function say({ err, columns }: Terminal, sentences: readonly string[], code: number): number {
-  err((columns === null ? "" : "\r\x1b[K") + sentences.map((sentence) => `${sentence}\n`).join(""));
+  if (sentences.length > 0) {
+    err((columns === null ? "" : "\r\x1b[K") + sentences.map((sentence) => `${sentence}\n`).join(""));
+  }
   return code;
 }
 

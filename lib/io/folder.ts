@@ -27,12 +27,14 @@ export interface Folder {
   readonly cut: (name: string, bytes: number) => Promise<Written>;
   /** Removes a file, or a folder with all in it; one that is not there is no fault. */
   readonly remove: (name: string) => Promise<Written>;
-  /** Closes the files that were appended to. */
+  /** Takes the folder, by a file in it, for this process alone until `close`; false if another process has it. */
+  readonly claim: (name: string) => Promise<Result<Failure, boolean>>;
+  /** Closes the files that were appended to, and gives the folder back. */
   readonly close: () => void;
 }
 
-/** What is being written has this after its name until it is whole. */
-const UNFINISHED = ".unfinished";
+/** What is being written has this after its name until it is whole; a killed program leaves it behind. */
+export const UNFINISHED = ".unfinished";
 
 /**
  * The folder at a path, which need not be there yet; or the flags that give the permissions it takes.
@@ -60,56 +62,71 @@ export async function openFolder(path: string): Promise<Result<Failure, Folder>>
 }
 
 function folderAt(path: string): Folder {
-  const opened = new Map<string, Deno.FsFile>();
-  const place = (name: string): string => `${path}/${name}`;
+  const place = (name: string): string => name === "" ? path : `${path}/${name}`;
   const trying = <T>(action: string, name: string, body: () => T | Promise<T>): Promise<Result<Failure, T>> =>
-    attempted(`${action} ${name === "" ? path : place(name)}`, body);
-  const close = (): void => {
-    for (const file of opened.values()) file.close();
-    opened.clear();
-  };
+    attempted(`${action} ${place(name)}`, body);
   return {
     path,
-    close,
+    ...growing(place, trying),
     make: () => trying("make", "", () => Deno.mkdir(path, { recursive: true })),
     list: (within = "") =>
-      trying(
-        "list",
-        within,
-        () => orNull(async () => (await Array.fromAsync(Deno.readDir(place(within)))).map(nameOf).sort()),
-      ),
+      trying("list", within, () =>
+        orNull(async () => {
+          const entries = await Array.fromAsync(Deno.readDir(place(within)));
+          return entries.map(({ name }) => name).sort();
+        })),
     read: (name) => trying("read", name, () => orNull(() => Deno.readFile(place(name)))),
     replace: (name, content) =>
       trying("write", name, async () => {
         if (name.includes("/")) await makeFolder(place(name.slice(0, name.lastIndexOf("/"))));
         await replaceFile(place(name), bytesOf(content));
       }),
+  };
+}
+
+/** What works on open files. */
+function growing(
+  place: (name: string) => string,
+  trying: <T>(action: string, name: string, body: () => T | Promise<T>) => Promise<Result<Failure, T>>,
+): Pick<Folder, "append" | "settle" | "cut" | "remove" | "claim" | "close"> {
+  const opened = new Map<string, Deno.FsFile>();
+  const claimed: Deno.FsFile[] = [];
+  const closeAll = (files: Iterable<Deno.FsFile>): void => {
+    for (const file of files) file.close();
+  };
+  /** Once the files are closed: a change of another kind. */
+  const changing = (action: string, name: string, body: () => Promise<unknown>): Promise<Written> => {
+    closeAll(opened.values());
+    opened.clear();
+    return trying(action, name, async () => void await orNull(body));
+  };
+  return {
     append: (name, content) =>
       trying("write", name, () => {
         const file = opened.get(name) ?? Deno.openSync(place(name), { append: true, create: true });
         opened.set(name, file);
         writeAll(file, bytesOf(content));
       }),
-    settle: () =>
-      trying("write", "", () => Promise.all(Array.from(opened.values(), (file) => file.sync())).then(() => {})),
-    cut: (name, bytes) => {
-      close();
-      return trying("write", name, async () => {
-        await orNull(async () =>
-          (await Deno.stat(place(name))).size > bytes && await Deno.truncate(place(name), bytes)
-        );
-      });
-    },
-    remove: (name) => {
-      close();
-      return trying("remove", name, async () => {
-        await orNull(() => Deno.remove(place(name), { recursive: true }));
-      });
+    settle: () => trying("write", "", async () => void await Promise.all(Array.from(opened.values(), (f) => f.sync()))),
+    cut: (name, bytes) =>
+      changing("write", name, async () => {
+        if ((await Deno.stat(place(name))).size > bytes) await Deno.truncate(place(name), bytes);
+      }),
+    remove: (name) => changing("remove", name, () => Deno.remove(place(name), { recursive: true })),
+    claim: (name) =>
+      trying("read", name, async () => {
+        const file = await orNull(() => Deno.open(place(name)));
+        if (file !== null) claimed.push(file);
+        return await file?.tryLock(true).catch(() => true) ?? true; // a disk without locks is nobody's
+      }),
+    close: () => {
+      closeAll(opened.values());
+      opened.clear();
+      closeAll(claimed.splice(0)); // the system gives the folder back
     },
   };
 }
 
-const nameOf = ({ name }: { readonly name: string }): string => name;
 const bytesOf = (content: string | Uint8Array): Uint8Array =>
   typeof content === "string" ? new TextEncoder().encode(content) : content;
 

@@ -89,3 +89,16 @@ files(
     assertEquals(await Deno.stat(`${path}/a`).then(() => true, () => false), false);
   },
 );
+
+files("a folder is claimed by one, until it is closed", async (path) => {
+  const [mine, other] = [valueOf(await openFolder(path)), valueOf(await openFolder(path))];
+  assertEquals(valueOf(await mine.claim("config.json")), true); // there is nothing to claim it by
+  valueOf(await mine.replace("config.json", "{}"));
+  assertEquals(valueOf(await mine.claim("config.json")), true);
+  assertEquals(valueOf(await other.claim("config.json")), false);
+  other.close();
+  mine.close();
+  const third = valueOf(await openFolder(path));
+  assertEquals(valueOf(await third.claim("config.json")), true);
+  third.close();
+});

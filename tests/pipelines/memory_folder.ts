@@ -49,6 +49,7 @@ export function memoryFolder(
     settle: () => write("settle", "", () => {}),
     cut: (name, bytes) => write("cut", name, () => void files.set(name, files.get(name)!.slice(0, bytes))),
     remove: (name) => write("remove", name, () => [name, ...within(name)].forEach((file) => files.delete(file))),
+    claim: (name) => Promise.resolve(right(fault("claim", name) === undefined)),
     close: () => {},
   };
 }

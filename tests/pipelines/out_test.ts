@@ -201,6 +201,21 @@ Deno.test("a folder that takes no more ends the run with 1, the last checkpoint 
   }
 });
 
+Deno.test("a folder that another process writes into is left alone; what a run killed at once left behind is in no way", async () => {
+  const folder = memoryFolder("a", (action) => action === "claim" ? "taken" : undefined);
+  folder.files.set("config.json", new TextEncoder().encode('{"pipeline": "countdown"}'));
+  const before = new Map(folder.files);
+  assertEquals(await use("--out a --overwrite --quiet", [folder]), {
+    code: 2,
+    out: "",
+    err: "Cannot keep the run in a as another process keeps one there: wait for its end, or stop it\n",
+  });
+  assertEquals(folder.files, before);
+  const left = memoryFolder("a");
+  left.files.set("config.json.unfinished", new Uint8Array(1));
+  assertEquals((await use("--out a --quiet", [left])).code, 0);
+});
+
 Deno.test("flags that contradict each other are refused, and a run that is not there is not gone on with", async () => {
   const empty = memoryFolder("a");
   const lines = {
