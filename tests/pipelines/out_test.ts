@@ -65,6 +65,12 @@ Deno.test("--out keeps the settings, a line for each step, the times apart, and 
     /^\{"started":"20.*"\}\n\{"path":"countdown\/countDown","step":1,.*"seconds":/,
   );
   assertEquals(folder.text("summary.json"), out);
+  assertStringIncludes(folder.text("report.html"), "deno run pipelines/countdown.ts --from 20.5");
+  // 12 bytes before and 4 after each record: what tells the version, then the steps
+  const events = folder.files.get("events.out.tfevents.logratio")!;
+  let records = 0;
+  for (let at = 0; at < events.length; records++) at += 16 + new DataView(events.buffer, at).getUint32(0, true);
+  assertEquals(records, 1 + 20);
 });
 
 Deno.test("--config with a run's config.json repeats it, flags go before, and another pipeline's is refused by name", async () => {

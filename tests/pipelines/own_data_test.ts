@@ -2,7 +2,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { finish, run } from "../../mod.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
+import { command } from "../../pipelines/main.ts";
 import { summary } from "../../pipelines/summary.ts";
+import { memoryFolder, opening } from "./memory_folder.ts";
 import raw from "../../fixtures/world/pairs.json" with { type: "json" };
 
 const may = async (name: "read" | "write", path: string): Promise<boolean> =>
@@ -36,6 +38,40 @@ Deno.test({
     assertEquals([data!.pairs, data!.dropped, gold, winRate, kl], [150, 0, null, null, null]);
     assertEquals(accuracy!.bayes, null);
     assert((accuracy!.heldOut as { n: number }).n > 5);
+    await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name:
+    "a kept run on data that have changed since is refused, naming what loaded them, and its folder stays as it was",
+  ignore: !await may("write", Deno.cwd()),
+  fn: async () => {
+    const folder = await Deno.makeTempDir(), data = `${folder}/pairs.jsonl`;
+    const lines = raw.slice(0, 60).map(([prompt, chosen, rejected]) => JSON.stringify({ prompt, chosen, rejected }));
+    await Deno.writeTextFile(data, lines.join("\n"));
+    const abort = new AbortController();
+    const kept = memoryFolder("run", (action) => void (action === "append" && abort.abort()));
+    const err: string[] = [];
+    const use = (line: string, signal: AbortSignal): Promise<number> =>
+      command({
+        args: `${line} --quiet`.split(" "),
+        out: () => {},
+        err: (text) => void err.push(text),
+        columns: null,
+        signal,
+        now: () => performance.now() / 1000,
+        openFolder: opening(kept),
+      }, { pipelineOf: dpo, settings, summary });
+    assertEquals(await use(`--data ${data} --out run`, abort.signal), 130);
+    const before = new Map(kept.files);
+    await Deno.writeTextFile(data, lines.slice(1).join("\n"));
+    err.length = 0;
+    assertEquals(await use("--resume run", new AbortController().signal), 2);
+    assertEquals(err, [
+      "Cannot resume as dpo/loadPairs must be the same as at the checkpoint: its content hash differs\n",
+    ]);
+    assertEquals(kept.files, before);
     await Deno.remove(folder, { recursive: true });
   },
 });

@@ -52,6 +52,7 @@ for (const [name, { use, flags, at }] of Object.entries(cases)) {
   Deno.test(`${name}: broken off and gone on with, it ends with the metrics and the model of an unbroken run`, async () => {
     const whole = memoryFolder("run");
     assertEquals(await use(`${flags} --out run`, whole), 0);
+    assertEquals(whole.files.has("checkpoints/best.checkpoint"), whole.text("metrics.jsonl").includes('"eval_loss"'));
     const lines = whole.text("metrics.jsonl").trimEnd().split("\n").length;
     for (const step of at) {
       assertGreater(lines, step, `${lines}`);

@@ -25,3 +25,16 @@ Deno.test({
     assertStringIncludes(shown, "win rate");
   },
 });
+
+Deno.test({
+  name: "at a terminal --out and --resume without permission end with the flags that give it, and ask for nothing",
+  ignore: !hasScript,
+  fn: async () => {
+    const main = new URL("../../pipelines/dpo.ts", import.meta.url).pathname;
+    for (const flag of ["--out", "--resume"]) {
+      const shown = await atTerminal(`${Deno.execPath()} run --no-check ${main} ${flag} runs/a`);
+      assert(!shown.includes("Allow?"), shown);
+      assertStringIncludes(shown, "run it again with -R=runs/a -W=runs/a before the script");
+    }
+  },
+});
