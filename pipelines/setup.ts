@@ -56,8 +56,8 @@ export const SETUP = {
   context: count(1024, { atLeast: 8, help: "own data: most tokens of prompt and completion" }),
   sftEpochs: number(1, { above: 0, help: "own data: passes over the chosen replies before alignment" }),
   pairs: count(6000, { atLeast: 20, help: "world: pairs to learn from" }),
-  labels: oneOf(["drawn", "shuffled", "flipped"], {
-    help: "world: the annotator's labels, or controls that must not help",
+  labels: oneOf(["drawn", "shuffled", "flipped", "exact"], {
+    help: "world: the annotator's labels, controls that must not help, or its own probabilities",
   }),
   annotatorTemperature: number(ANNOTATOR.temperature, { above: 0, help: "world: gold difference worth one nat" }),
   lengthBias: number(ANNOTATOR.lengthBias, { help: "world: the annotator's nats for each character more" }),

@@ -94,6 +94,7 @@ for (const seed of SEEDS) {
           ...blind.rewardEvaluation.truth,
           worlds: fresh.map((pairs, world) => ({ world, ...onFreshPairs(blind, pairs) })),
         },
+        exactLabels: await truthOf({ labels: "exact" }),
       },
       shuffledLabels: await truthOf({ labels: "shuffled" }),
       twoHundredPairs: await truthOf({ pairs: 200 }),

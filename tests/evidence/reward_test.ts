@@ -1,0 +1,44 @@
+/** The evidence of the reward model against what the project claims of it. */
+import { assert, assertEquals, assertLess } from "@std/assert";
+import { settings } from "../../pipelines/reward.ts";
+import people from "./hh_reward.json" with { type: "json" };
+import evidence from "./reward.json" with { type: "json" };
+
+const { rows } = evidence;
+const truths = rows.map(({ reward }) => ({ ...reward.truth, bayes: reward.accuracy.bayes }));
+
+Deno.test("the evidence is of the settings that a run without flags has, over seeds 0–4 and three worlds", () => {
+  assertEquals(evidence.settings as unknown, { ...settings.values });
+  assertEquals(rows.map(({ seed, worlds }) => [seed, worlds.map(({ world }) => world)]), [
+    ...[0, 1, 2, 3, 4].map((seed) => [seed, [0, 1, 2]]),
+  ]);
+});
+
+Deno.test("every reward model is within 3 points of what nobody can beat, and above both baselines", () => {
+  for (const { accuracy, bayes } of truths) {
+    assertLess(bayes - accuracy.reward, 0.03);
+    assertLess(Math.max(accuracy.linear, accuracy.length), accuracy.reward);
+  }
+});
+
+Deno.test("labels of a coin teach nothing: over the seeds a reward model of them is as often right as wrong", () => {
+  const mean = rows.reduce((sum, { controls }) => sum + controls.shuffledLabels.accuracy.reward, 0) / rows.length;
+  assertLess(Math.abs(mean - 0.5), 0.03);
+});
+
+Deno.test("two hundred pairs teach less than all, surprise is worth its reading, exact labels teach a little more", () => {
+  for (const { controls, reward } of rows) {
+    assertLess(reward.truth.rootMeanSquare, controls.twoHundredPairs.rootMeanSquare);
+    const { ignoredSurprise, exactLabels } = controls;
+    if (ignoredSurprise) assertLess(reward.truth.rootMeanSquare, ignoredSurprise.rootMeanSquare);
+    if (exactLabels) assertLess(exactLabels.rootMeanSquare, reward.truth.rootMeanSquare);
+  }
+});
+
+Deno.test("on hh-rlhf no model is better than is believable, and labels turned by a coin teach neither model", () => {
+  const { all, shuffledLabels, folds } = people;
+  assertEquals(folds.length, 3);
+  assertLess(0.5, all.reward.low);
+  for (const judge of Object.values(all)) assertLess(judge.estimate, 0.75);
+  for (const { low, high } of Object.values(shuffledLabels)) assert(low < 0.5 && 0.5 < high, `${low} … ${high}`);
+});
