@@ -108,7 +108,7 @@ async function conclude<F extends SettingFields, Adds extends object>(
     return lost() ?? say(terminal, [...sentences, goOn === null ? "Nothing was kept of it" : goOnWith], EXIT.aborted);
   }
   const end = program.summary(result.right);
-  const html = end.page ?? (() => page(end.report ?? []));
+  const html = (): string => page(end.report ?? []);
   const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
   await keeper?.finish({ ...filesOf(end), [FILES.report]: html(), [FILES.summary]: json });
   const failed = lost();

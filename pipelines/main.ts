@@ -16,8 +16,6 @@ export interface Summary {
   readonly table: string;
   /** 1 if what was found calls for a person, as a linter's exit code does. Default 0. */
   readonly exit?: 0 | 1;
-  /** A page of its own, in place of the report that every run has. */
-  readonly page?: () => string;
   /** What a report says of it beside the curves. */
   readonly report?: readonly Section[];
   /** What it made: a folder keeps it as files that others load. */

@@ -54,6 +54,8 @@ export interface Minibatch {
   readonly offsets: Int32Array;
   /** A tensor of their entries of `all`, `[T]`. */
   readonly tokens: (all: Float64Array) => Tensor;
+  /** A tensor of what they have of their own, `[T]`. */
+  readonly own: (of: "tokenLogps" | "refLogps") => Tensor;
 }
 
 /** The rollouts with these numbers. */
@@ -69,12 +71,8 @@ export function minibatchOf({ rollouts, policy }: Pick<Taught, "rollouts" | "pol
     rollouts: chosen,
     offsets: offsetsOf(chosen),
     tokens: (all) => tensor([places.length], places.map((t) => all[t] as number), dtype),
+    own: (of) => tensor([places.length], chosen.flatMap((rollout) => [...rollout[of]]), dtype),
   };
-}
-
-/** All tokens' entries of something the rollouts have, end to end. */
-function endToEnd(rollouts: readonly Rollout[], of: "tokenLogps" | "refLogps"): Float64Array {
-  return Float64Array.from(rollouts.flatMap((rollout) => [...rollout[of]]));
 }
 
 /** The loss with another count: the same mean, so that losses over tokens and over completions can be added. */
@@ -89,17 +87,17 @@ function recount({ loss: { sum, count }, metrics }: Loss, to: number): Loss {
  * @see `ppoLoss`, `valueLoss`, `entropyBonus`, `klLoss`
  */
 export function ppoObjective(
-  { config, returns, values, advantages, rollouts }: Taught,
-  { rollouts: chosen, offsets, tokens }: Minibatch,
+  { config, returns, values, advantages }: Omit<Taught, "rollouts">,
+  { rollouts, offsets, tokens, own }: Minibatch,
   options: PpoObjectiveOptions,
 ): (trained: Trained) => Loss {
   const { clip = { type: "clip", clipRange: 0.2 }, reduction = "token", logRatioClamp } = options;
   const { valueCoef = 0.5, valueClip = 0.2, entropyCoef = 0, kl } = options;
   return ({ policy, value }) => {
-    const batch = pack(examplesOf(chosen));
+    const batch = pack(examplesOf(rollouts));
     const states = predictorStates(policy, config, batch);
     const tokenLogps = tokenLogpsAt(states, policy, batch);
-    const oldLogps = tokens(endToEnd(rollouts, "tokenLogps"));
+    const oldLogps = own("tokenLogps");
     const policyLoss = ppoLoss({ tokenLogps, oldLogps, advantages: tokens(advantages) }, offsets, {
       ...clip,
       reduction,
@@ -120,7 +118,7 @@ export function ppoObjective(
     }
     if (kl !== undefined) {
       const { coef, ...term } = kl;
-      const refLogps = tokens(endToEnd(rollouts, "refLogps"));
+      const refLogps = own("refLogps");
       terms.push([coef, recount(klLoss({ tokenLogps, refLogps }, offsets, term), count)]);
     }
     return weightedSum(terms);

@@ -2,23 +2,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { doctor, settings } from "../../pipelines/doctor.ts";
 import { doctorSummary } from "../../pipelines/doctor_summary.ts";
-import { command } from "../../pipelines/main.ts";
+import { type Printed, printed } from "./command_line.ts";
 
 /** What the command line prints and returns. */
-async function use(
-  ...args: string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await command({
-    args,
-    out: (text) => void out.push(text),
-    err: (text) => void err.push(text),
-    columns: null,
-    signal: new AbortController().signal,
-    now: () => performance.now() / 1000,
-  }, { pipelineOf: doctor, settings, summary: doctorSummary });
-  return { code, out: out.join(""), err: err.join("") };
-}
+const use = (...args: readonly string[]): Promise<Printed> =>
+  printed({ pipelineOf: doctor, settings, summary: doctorSummary }, ...args);
 
 Deno.test("doctor without data looks at healthy pairs, finds nothing, and ends with 0", async () => {
   assertEquals(await use("--quiet"), {

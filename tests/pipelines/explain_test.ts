@@ -1,34 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { SettingFields, Stage } from "../../mod.ts";
+import type { Stage } from "../../mod.ts";
 import { bradleyTerry, settings as rankingSettings } from "../../pipelines/bradley_terry.ts";
 import { summary as rankingSummary } from "../../pipelines/bradley_terry_report.ts";
 import { doctor, settings as doctorSettings } from "../../pipelines/doctor.ts";
 import { dpo, settings as dpoSettings } from "../../pipelines/dpo.ts";
 import { bytesText } from "../../pipelines/explain.ts";
-import { command, type Program } from "../../pipelines/main.ts";
 import { ppo, settings as ppoSettings } from "../../pipelines/ppo.ts";
 import { reward, settings as rewardSettings } from "../../pipelines/reward.ts";
 import { settings as sftSettings, sft } from "../../pipelines/sft.ts";
 import { alignmentSizes, reinforcementSizes, rewardSizes } from "../../pipelines/sizes.ts";
 import { summary } from "../../pipelines/summary.ts";
+import { printed } from "./command_line.ts";
 import { countdown, settings as countdownSettings, summary as countdownSummary } from "./countdown.ts";
-
-/** What a command line prints. */
-async function printed<F extends SettingFields, Adds extends object>(
-  program: Program<F, Adds>,
-  ...args: readonly string[]
-): Promise<{ readonly code: number; readonly out: string; readonly err: string }> {
-  const [out, err]: [string[], string[]] = [[], []];
-  const code = await command({
-    args,
-    out: (text) => void out.push(text),
-    err: (text) => void err.push(text),
-    columns: null,
-    signal: new AbortController().signal,
-    now: () => 0,
-  }, program);
-  return { code, out: out.join(""), err: err.join("") };
-}
 
 /** The stages that do something themselves. */
 function workers(stage: Stage<never, object>): readonly Stage<never, object>[] {
