@@ -66,8 +66,24 @@ export { derive, type Vjp } from "./lib/grad/primitive.ts";
 export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 
 // Models: one decoder described by data, log-probabilities of completions, generation.
-export { decoderTree, headOf, hiddenStates, initDecoder, parameterCount } from "./lib/model/decoder.ts";
-export type { DecoderConfig, DecoderParams, LayerParams } from "./lib/model/decoder.ts";
+export { decoderTree, headOf, initDecoder, parameterCount } from "./lib/model/decoder.ts";
+export { hiddenStates } from "./lib/model/forward.ts";
+export type { DecoderParams, LayerParams } from "./lib/model/decoder.ts";
+export type {
+  AttentionConfig,
+  DecoderConfig,
+  LayerNorm,
+  LearnedPositions,
+  MlpConfig,
+  NoPositions,
+  NormPlace,
+  Positions,
+  PositionsByLayer,
+  RmsNorm,
+  RotaryPositions,
+  RotaryScaling,
+} from "./lib/model/architecture.ts";
+export { project, type Weight } from "./lib/model/project.ts";
 export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";
 export { initReward, lastTokens, rewards, values, valuesAt } from "./lib/model/heads.ts";

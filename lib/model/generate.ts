@@ -10,7 +10,8 @@ import { fold, type Key, uniform } from "../tensor/random.ts";
 import { pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { consume, floats, type Tensor, zeros } from "../tensor/tensor.ts";
-import { attentionShape, type DecoderConfig, type DecoderParams, forward, headOf, rotaryOf } from "./decoder.ts";
+import { type DecoderConfig, type DecoderParams, headOf } from "./decoder.ts";
+import { attentionShape, forward, rotaryOf } from "./forward.ts";
 import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./sampling.ts";
 
 /** A decoder and its parameters. */

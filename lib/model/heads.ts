@@ -4,7 +4,8 @@ import { add, reshape } from "../grad/ops.ts";
 import { fold, type Key, normal } from "../tensor/random.ts";
 import { type Batch, stretches } from "../tensor/ragged.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
-import { type DecoderConfig, type DecoderParams, hiddenStates } from "./decoder.ts";
+import type { DecoderConfig, DecoderParams } from "./decoder.ts";
+import { hiddenStates } from "./forward.ts";
 import { predictors } from "./logps.ts";
 
 /** Parameters of a reward model: a decoder without its language-model head, and a head of one number. */

@@ -2,9 +2,10 @@
 import { left, type Result, right } from "../result.ts";
 import { showShape, type Tensor } from "../tensor/tensor.ts";
 import { leaves } from "../tensor/tree.ts";
-import { type DecoderConfig, type DecoderParams, decoderTree, type LayerParams } from "./decoder.ts";
+import { uncomputed } from "./architecture.ts";
+import { type DecoderConfig, type DecoderParams, decoderTree } from "./decoder.ts";
 
-const LAYER: Readonly<Record<keyof LayerParams, string>> = {
+const LAYER: Readonly<Record<string, string>> = {
   attentionNorm: "input_layernorm",
   query: "self_attn.q_proj",
   key: "self_attn.k_proj",
@@ -25,7 +26,7 @@ const TRUNK: Readonly<Record<string, string>> = {
 /** The name that the tensor at a path of our tree has in a Llama's file. */
 export function llamaName(path: string): string {
   const [, layer, name] = /^layers\.(\d+)\.(\w+)$/.exec(path) ?? [];
-  if (name !== undefined) return `model.layers.${layer}.${LAYER[name as keyof LayerParams]}.weight`;
+  if (name !== undefined) return `model.layers.${layer}.${LAYER[name]}.weight`;
   return TRUNK[path] as string;
 }
 
@@ -53,7 +54,11 @@ export function llamaParams(
 
 /** The content of a Llama's `config.json`, but for what depends on the tokenizer and the head. */
 export function llamaConfig(config: DecoderConfig): Readonly<Record<string, unknown>> {
-  const { heads, kvHeads, headDim } = config.attention;
+  const { attention: { heads, kvHeads, headDim }, positions } = config;
+  const other = uncomputed(config);
+  if (other !== undefined || positions.type !== "rotary") {
+    throw new TypeError(`Cannot write a Llama's config as ${other}`);
+  }
   return {
     model_type: "llama",
     vocab_size: config.vocabSize,
@@ -66,7 +71,7 @@ export function llamaConfig(config: DecoderConfig): Readonly<Record<string, unkn
     hidden_act: "silu",
     max_position_embeddings: config.contextLength,
     rms_norm_eps: config.norm.eps,
-    rope_theta: config.positions.theta,
+    rope_theta: positions.theta,
     tie_word_embeddings: config.tiedEmbeddings,
     attention_bias: false,
     mlp_bias: false,

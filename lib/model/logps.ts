@@ -6,7 +6,8 @@ import { chosenLogProbs, gatherRows } from "../grad/layers.ts";
 import { segmentSum } from "../grad/ops.ts";
 import { type Batch, completionTokens, stretches } from "../tensor/ragged.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type DecoderConfig, type DecoderParams, headOf, hiddenStates } from "./decoder.ts";
+import { type DecoderConfig, type DecoderParams, headOf } from "./decoder.ts";
+import { hiddenStates } from "./forward.ts";
 
 /** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
 export function predictors(batch: Batch): Int32Array {

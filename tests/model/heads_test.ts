@@ -1,7 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
 import { checkGrads } from "../../lib/grad/check_grads.ts";
 import { gatherRows, linear } from "../../lib/grad/layers.ts";
-import { headOf, hiddenStates, initDecoder } from "../../lib/model/decoder.ts";
+import { headOf, initDecoder } from "../../lib/model/decoder.ts";
+import { hiddenStates } from "../../lib/model/forward.ts";
 import {
   initReward,
   lastTokens,

@@ -94,7 +94,7 @@ export function readLlama2c(
       return tensor([rows, columns], rotated ? permuteRows(x, columns, headDim) : x, dtype);
     });
   const embedding = tensor([vocabSize, d], next(vocabSize * d), dtype);
-  const stacked: Record<keyof LayerParams, Tensor[]> = { // in the order of the file
+  const stacked: Partial<Record<keyof LayerParams, Tensor[]>> = { // in the order of the file
     attentionNorm: vectors(),
     query: matrices(d, d, true),
     key: matrices(kvHeads * headDim, d, true),

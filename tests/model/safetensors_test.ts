@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type DecoderConfig, headOf, hiddenStates, initDecoder, parameterCount } from "../../lib/model/decoder.ts";
+import { type DecoderConfig, headOf, initDecoder, parameterCount } from "../../lib/model/decoder.ts";
+import { hiddenStates } from "../../lib/model/forward.ts";
 import { linear } from "../../lib/grad/layers.ts";
 import { llamaParams, llamaTensors } from "../../lib/model/llama.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../lib/model/safetensors.ts";
