@@ -63,11 +63,11 @@ Deno.test("a cut file, one of another kind and one of another type are refused, 
   for (let i = 0; i < bytes.length; i++) assert(rule(bytes.subarray(0, i)) !== "", `cut to ${i}`);
   assertEquals(
     rule(bytes.subarray(0, bytes.length - 1)),
-    "it must hold all numbers of w, [4]: it is cut off or damaged",
+    "it must hold all numbers of its tensors: w, [4], would end at byte 112 of 111; the file is cut off or damaged",
   );
   assertEquals(
     rule(new TextEncoder().encode("PK\x03\x04 not weights")),
-    "it must be a safetensors file: it has no whole header",
+    "it must be a safetensors file, its header at most 100000000 bytes: its first 8 bytes say 8390045714599856976",
   );
   const header = '{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}';
   const other = new Uint8Array([
@@ -82,7 +82,7 @@ Deno.test("a cut file, one of another kind and one of another type are refused, 
     ...new TextEncoder().encode(header),
     ...new Uint8Array(8),
   ]);
-  assertEquals(rule(other), "its tensors must be F32 or F64: w is I64");
+  assertEquals(rule(other), "its weights must be F32, F64, F16 or BF16: w is I64");
 });
 
 Deno.test("a decoder comes back from its Llama file, bit for bit, and parameterCount() is the number of its parameters", () => {
