@@ -15,13 +15,16 @@ import { main } from "./main.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { alignmentSizes } from "./sizes.ts";
 import { summary } from "./summary.ts";
+import { BATCHES, batchOptions, optimizerFields, optimizerOptions } from "./training.ts";
 
 export const settings = define({
   beta: number(0.2, { above: 0, help: "strength of the pull to the reference policy" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
-  lr: number(4e-4, { above: 0, help: "peak learning rate" }),
+  lr: number(4e-4, { above: 0, help: "peak learning rate", defaultWith: { model: 1e-6 } }),
   epochs: number(1, { above: 0, help: "passes over the pairs" }),
   batchSize: count(64, { atLeast: 1, help: "pairs of one optimizer step" }),
+  ...BATCHES,
+  ...optimizerFields(),
   ...SETUP,
 });
 
@@ -33,7 +36,10 @@ export const dpo = (s: typeof settings.values) =>
     warmStart(s),
     freezeRef(),
     refLogps(),
-    dpoUpdate({ beta: s.beta, labelSmoothing: s.labelSmoothing, lr: s.lr, epochs: s.epochs, batchSize: s.batchSize }),
+    dpoUpdate({
+      ...{ beta: s.beta, labelSmoothing: s.labelSmoothing, lr: s.lr },
+      ...{ ...batchOptions(s), ...optimizerOptions(s) },
+    }),
     evaluatePairs(),
     judgeLabels(s),
     judgeReplies(s),

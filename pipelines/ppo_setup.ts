@@ -3,7 +3,6 @@ import {
   attempt,
   count,
   type CriticState,
-  evaluateReward,
   file,
   fitBradleyTerry,
   initCritic,
@@ -27,15 +26,17 @@ import {
   type SettingValues,
   type Stage,
 } from "../mod.ts";
-import { fitting, settings } from "./reward.ts";
-import { probabilityOfChosen, SETUP } from "./setup.ts";
+import { fitting, judgeReward, settings } from "./reward.ts";
+import { SETUP } from "./setup.ts";
+import { optimizerFields, optimizerOptions } from "./training.ts";
 
 /** How policy and critic learn, and what KL costs. */
 export const OPTIMIZER = {
   minibatch: count(64, { atLeast: 1, help: "rollouts of one optimizer step" }),
   epochs: count(2, { atLeast: 1, help: "times that each rollout is used" }),
-  lr: number(3e-4, { above: 0, help: "peak learning rate of the policy" }),
-  valueLr: number(3e-4, { above: 0, help: "peak learning rate of the critic" }),
+  lr: number(3e-4, { above: 0, help: "peak learning rate of the policy", defaultWith: { model: 3e-6 } }),
+  valueLr: number(3e-4, { above: 0, help: "peak learning rate of the critic", defaultWith: { model: 1e-5 } }),
+  ...optimizerFields({ warmup: 0, eps: 1e-5 }),
   clipRange: number(0.2, { above: 0, help: "the ratio counts in 1 ± this" }),
   targetKl: number(0, { atLeast: 0, help: "ends an iteration's epochs at this KL to its start, nats; 0: never" }),
   entropyCoef: number(0, { atLeast: 0, help: "what a nat of entropy is worth" }),
@@ -55,7 +56,11 @@ export const REWARD = {
   reward: file({
     help: "a module that exports (prompt, completion) => number; without it, a model fitted to the pairs",
   }),
-  rewardLr: number(settings.values.lr, { above: 0, help: "peak learning rate of the reward model" }),
+  rewardLr: number(settings.values.lr, {
+    above: 0,
+    help: "peak learning rate of the reward model",
+    ...{ defaultWith: settings.fields.lr.defaultWith },
+  }),
   rewardEpochs: number(settings.values.epochs, { above: 0, help: "its passes over the pairs" }),
   rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
   rewardBatchSize: count(settings.values.batchSize, { atLeast: 1, help: "pairs of one of its optimizer steps" }),
@@ -83,7 +88,7 @@ export function reward(s: Settings): Stage<PolicyState & PairState & RowState, F
       ...settings.values,
       ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },
     })),
-    evaluateReward({ probability: probabilityOfChosen(s) }),
+    judgeReward(s),
   ]);
 }
 
@@ -134,6 +139,7 @@ function fitted<Needs extends RewardState, Adds>(
 /** How policy and critic learn over all iterations. */
 export function learning(s: Settings & { readonly iterations: number; readonly rollouts: number }): PpoUpdateOptions {
   return {
+    ...optimizerOptions(s),
     lr: s.lr,
     valueOptimizer: { lr: s.valueLr },
     minibatch: s.minibatch,

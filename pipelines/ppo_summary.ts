@@ -63,13 +63,13 @@ export function ppoSummary(state: Reinforced): Summary {
   const { report = [], json, table: aligned, ...end } = summary(state);
   const { curve, reward, rewardEvaluation } = state;
   const hacking = analyseRewardHacking(curve);
-  const fitted = reward === null || rewardEvaluation === null ? null : { reward, rewardEvaluation };
+  const fitted = reward === null ? null : { reward, rewardEvaluation };
   return {
     ...end,
     json: { ...json, reward: fitted && rewardDocument(fitted), curve, rewardHacking: hacking },
     table: [
       aligned,
-      ...fitted === null ? [] : [rewardJudges(fitted.rewardEvaluation)],
+      ...rewardEvaluation === null ? [] : [rewardJudges(rewardEvaluation)],
       courseTable(state),
       hacking.sentences.join("\n"),
     ].join("\n\n"),

@@ -7,28 +7,38 @@ import {
   type FitBradleyTerryOptions,
   loadPairs,
   number,
+  once,
   oneOf,
+  type PairState,
   pipeline,
+  type PolicyState,
+  type RewardEvaluation,
+  type RewardState,
+  type RowState,
+  type Stage,
   tokenize,
+  type ValidationState,
 } from "../mod.ts";
 import { main } from "./main.ts";
 import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
+import { BATCHES, batchOptions, optimizerFields, optimizerOptions } from "./training.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
 
 const { world: _, prompts: __, ...setup } = SETUP;
 
 export const settings = define({
-  lr: number(6e-4, { above: 0, help: "peak learning rate" }),
+  lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: { model: 1e-5 } }),
   epochs: number(2, { above: 0, help: "passes over the pairs, unless the validation prompts say stop" }),
   batchSize: count(16, { atLeast: 1, help: "pairs of one optimizer step" }),
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
   validation: number(0.1, { above: 0, below: 1, help: "share of the training prompts that tell when to stop" }),
-  weightDecay: number(1, { atLeast: 0, help: "λ of the decay lr·λ·θ" }),
   surprise: oneOf(["auto", "read", "ignore"], {
     help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
   }),
+  ...BATCHES,
+  ...optimizerFields({ weightDecay: 1 }),
   ...setup,
   pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
 });
@@ -37,10 +47,11 @@ export const settings = define({
 export function fitting(
   s: Omit<typeof settings.values, Exclude<keyof typeof setup, "data"> | "pairs">,
 ): FitBradleyTerryOptions {
-  const { lr, epochs, batchSize, validation, centering, labelSmoothing, weightDecay } = s;
+  const { lr, validation, centering, labelSmoothing } = s;
   const surprise = s.surprise === "auto" ? s.data === null : s.surprise === "read";
   return {
-    ...{ lr, epochs, batchSize, validation, centering, labelSmoothing, weightDecay, surprise },
+    ...{ lr, validation, centering, labelSmoothing, surprise },
+    ...{ ...batchOptions(s), ...optimizerOptions(s) },
     evaluations: 5,
   };
 }
@@ -52,8 +63,22 @@ export const learnReward = (s: typeof settings.values) =>
     tokenize(overflowOf(s)),
     warmStart(s),
     fitBradleyTerry(fitting(s)),
-    evaluateReward({ probability: probabilityOfChosen(s) }),
+    judgeReward(s),
   ] as const;
+
+/** Judges the reward model on the held-out pairs; null where none are. */
+export function judgeReward(
+  s: Parameters<typeof probabilityOfChosen>[0],
+): Stage<Fitted, { readonly rewardEvaluation: RewardEvaluation | null }> {
+  return s.heldOut > 0 ? evaluateReward({ probability: probabilityOfChosen(s) }) : once(
+    "evaluateReward",
+    () => ({ rewardEvaluation: null }),
+    { needs: [], adds: ["rewardEvaluation"] },
+  );
+}
+
+/** What a reward model is judged by. */
+type Fitted = RewardState & Pick<PolicyState, "config"> & ValidationState & PairState & RowState;
 
 export const reward = (s: typeof settings.values) =>
   pipeline("reward", [loadPairs(pairsOf(s), { heldOut: s.heldOut }), ...learnReward(s)]);

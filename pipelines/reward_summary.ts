@@ -18,13 +18,18 @@ import { countsOf } from "./summary.ts";
 
 /** The state at the end of `reward`. */
 export interface Rewarded extends LoadedState, RewardState, Pick<PolicyState, "config" | "tokenizer"> {
-  readonly rewardEvaluation: RewardEvaluation;
+  /** Null where no pairs were held out. */
+  readonly rewardEvaluation: RewardEvaluation | null;
 }
 
 /** What a reward model is worth, in the document of `--json`. What needs a known annotator is null on the user's own data. */
 export function rewardDocument(
   { rewardEvaluation, reward }: Pick<Rewarded, "rewardEvaluation" | "reward">,
 ): Summary["json"] {
+  const unit = { mean: reward.mean, deviation: reward.deviation };
+  if (rewardEvaluation === null) {
+    return { accuracy: null, baselines: null, truth: null, logLoss: null, brier: null, calibration: null, unit };
+  }
   const { accuracy, scores, tempered, temperature, truth } = rewardEvaluation;
   return {
     accuracy: { heldOut: accuracy.reward, bayes: truth && truth.bayes },
@@ -38,7 +43,7 @@ export function rewardDocument(
       tempered: { logLoss: tempered.logLoss, brier: tempered.brier, ece: tempered.reliability.ece },
       bins: scores.reliability.bins,
     },
-    unit: { mean: reward.mean, deviation: reward.deviation },
+    unit,
   };
 }
 
@@ -66,8 +71,8 @@ function reliabilityTable({ scores }: RewardEvaluation): string {
   return table(["pairs", "stated", "right", "from ½ to 1"], rows);
 }
 
-function figures({ rewardEvaluation, reward }: Rewarded): readonly (readonly string[])[] {
-  const { scores, tempered, temperature, truth } = rewardEvaluation;
+/** What held-out labels say in figures. */
+function figures({ scores, tempered, temperature, truth }: RewardEvaluation): readonly (readonly string[])[] {
   const both = (pick: (of: ForecastScores) => number): string =>
     `${fixed(pick(scores))}, and ${fixed(pick(tempered))} at temperature ${fixed(temperature, 2)}`;
   return [
@@ -75,30 +80,31 @@ function figures({ rewardEvaluation, reward }: Rewarded): readonly (readonly str
     ["Brier score (a coin: 0.250)", both((of) => of.brier)],
     ["expected calibration error", both((of) => of.reliability.ece)],
     ...truth === null ? [] : [["root mean square of p̂ − p", fixed(truth.rootMeanSquare)]],
-    ["the policy's own replies", `mean ${fixed(reward.mean, 2)}, deviation ${fixed(reward.deviation, 2)} nats`],
   ];
 }
 
 /** The end of a run that fits a reward model: `json` for `--json`, `table` to read. */
 export function rewardSummary(state: Rewarded): Summary {
   const { report, rewardEvaluation, config, tokenizer, reward } = state;
+  const unit = `mean ${fixed(reward.mean, 2)}, deviation ${fixed(reward.deviation, 2)} nats`;
   const parts = [
     reportText(report),
-    rewardJudges(rewardEvaluation),
-    reliabilityTable(rewardEvaluation),
-    table(["figure", "value"], figures(state)),
+    ...rewardEvaluation === null ? [] : [rewardJudges(rewardEvaluation), reliabilityTable(rewardEvaluation)],
+    table(["figure", "value"], [
+      ...rewardEvaluation === null ? [["held-out pairs", "none: all are learned from"]] : figures(rewardEvaluation),
+      ["the policy's own replies", unit],
+    ]),
   ];
   return {
     json: { data: countsOf(state), reward: rewardDocument(state) },
     table: parts.join("\n\n"),
     model: { config, tokenizer, reward },
-    report: sectionsOf(state),
+    report: [...rewardEvaluation === null ? [] : sectionsOf(rewardEvaluation), ...dataSections(state)],
   };
 }
 
 /** What the report says of a reward model. */
-function sectionsOf(state: Rewarded): readonly Section[] {
-  const { accuracy, scores, tempered, temperature, truth } = state.rewardEvaluation;
+function sectionsOf({ accuracy, scores, tempered, temperature, truth }: RewardEvaluation): readonly Section[] {
   const tempering = (of: (scores: ForecastScores) => number): string =>
     `${fixed(of(tempered))} at temperature ${fixed(temperature, 2)}`;
   return [
@@ -142,6 +148,5 @@ function sectionsOf(state: Rewarded): readonly Section[] {
         ...truth === null ? [] : [{ name: "root mean square of p̂ − p", value: fixed(truth.rootMeanSquare) }],
       ],
     },
-    ...dataSections(state),
   ];
 }

@@ -52,7 +52,7 @@ export const SETUP = {
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
   }),
-  heldOut: number(0.1, { above: 0, below: 1, help: "share of the prompts held out to judge by" }),
+  heldOut: number(0.1, { atLeast: 0, below: 1, help: "share of the prompts held out to judge by; 0: learn from all" }),
   context: count(1024, { atLeast: 8, help: "own data: most tokens of prompt and completion" }),
   sftEpochs: number(1, { above: 0, help: "own data: passes over the chosen replies before alignment" }),
   pairs: count(6000, { atLeast: 20, help: "world: pairs to learn from" }),

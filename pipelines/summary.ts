@@ -3,6 +3,7 @@ import {
   bar,
   countOf,
   type Estimate,
+  type Figure,
   fixed,
   interval,
   type LikelihoodEvaluation,
@@ -54,16 +55,23 @@ export function countsOf({ report, pairs, heldOutPairs }: LoadedState): Readonly
   };
 }
 
-/** The document of `--json`. What needs a known truth is null on the user's own data. */
+/** What held-out pairs say; null where none were held out. */
+const judged = ({ heldOut }: Aligned): PairEvaluation | null => heldOut.accuracy.n === 0 ? null : heldOut;
+
+/** The document of `--json`. What needs a known truth, or held-out pairs, is null where there are none. */
 function document(state: Aligned): Readonly<Record<string, unknown>> {
-  const { heldOut, replies, bayes } = state;
+  const { replies, bayes } = state, heldOut = judged(state);
   return {
     data: countsOf(state),
     gold: replies && goldOf(replies),
     winRate: replies && replies.winRate,
-    accuracy: { heldOut: heldOut.accuracy, bayes, shorterWins: heldOut.shorterWins },
+    accuracy: {
+      heldOut: heldOut && heldOut.accuracy,
+      bayes: heldOut && bayes,
+      shorterWins: heldOut && heldOut.shorterWins,
+    },
     kl: replies && replies.kl,
-    drift: heldOut.drift,
+    drift: heldOut && heldOut.drift,
     tokens: replies && replies.tokens,
     rates: replies && replies.rates,
     samples: replies && replies.replies.slice(0, SAMPLES).map(({ prompt, before, after }) => (
@@ -82,15 +90,17 @@ export interface Tuned extends PolicyState {
 
 /** The end of supervised fine-tuning. */
 export function sftSummary(state: Tuned): Summary {
-  const { demonstrations, heldOutDemonstrations, likelihood, replies } = state;
-  const { before, after } = likelihood;
+  const { demonstrations, heldOutDemonstrations, replies } = state;
+  const likelihood = heldOutDemonstrations.length === 0 ? null : state.likelihood;
   const nats = (of: Estimate): string => `${interval(of)} nats`;
   const parts = [
     ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
     table(["figure", "value, with 95 % interval"], [
       ["texts", `${demonstrations.length}, and ${heldOutDemonstrations.length} held out`],
-      ["held-out loss a token, before", nats(before)],
-      ["held-out loss a token, after", nats(after)],
+      ...likelihood === null ? [] : [
+        ["held-out loss a token, before", nats(likelihood.before)],
+        ["held-out loss a token, after", nats(likelihood.after)],
+      ],
     ]),
   ];
   return {
@@ -102,16 +112,7 @@ export function sftSummary(state: Tuned): Summary {
     table: parts.join("\n\n"),
     model: state,
     report: [
-      {
-        part: "result",
-        title: "Held-out text",
-        type: "figures",
-        figures: [{
-          name: "loss a token",
-          value: `${fixed(after.estimate)} nats`,
-          note: `before: ${fixed(before.estimate)}; 95 % interval ${fixed(after.low)} to ${fixed(after.high)}`,
-        }],
-      },
+      ...likelihood === null ? [] : [likelihoodSection(likelihood)],
       ...replies === null ? [] : [familySection(replies), winSection(replies), sampleSection(replies, SAMPLES)],
       {
         part: "data",
@@ -123,6 +124,19 @@ export function sftSummary(state: Tuned): Summary {
         ],
       },
     ],
+  };
+}
+
+function likelihoodSection({ before, after }: LikelihoodEvaluation): Section {
+  return {
+    part: "result",
+    title: "Held-out text",
+    type: "figures",
+    figures: [{
+      name: "loss a token",
+      value: `${fixed(after.estimate)} nats`,
+      note: `before: ${fixed(before.estimate)}; 95 % interval ${fixed(after.low)} to ${fixed(after.high)}`,
+    }],
   };
 }
 
@@ -146,7 +160,8 @@ function sampleTable({ replies }: ReplyEvaluation): string {
   return table(["held-out prompt", "before", "after"], rows);
 }
 
-function figures({ heldOut, replies, bayes }: Aligned): readonly (readonly string[])[] {
+function figures(state: Aligned): readonly (readonly string[])[] {
+  const { replies, bayes } = state, heldOut = judged(state);
   const ofReplies = replies === null ? [] : [
     ["win rate", shareText(replies.winRate)],
     [
@@ -159,6 +174,7 @@ function figures({ heldOut, replies, bayes }: Aligned): readonly (readonly strin
       [name, { before, after }],
     ) => [name, `${percent(before)} → ${percent(after)}`]),
   ];
+  if (heldOut === null) return [...ofReplies, ["held-out pairs", "none: all are learned from"]];
   return [
     ...ofReplies,
     ["accuracy on held-out pairs", shareText(heldOut.accuracy)],
@@ -182,31 +198,34 @@ export function summary(state: Aligned): Summary {
   return { json: document(state), table: parts.join("\n\n"), model: state, report: sectionsOf(state) };
 }
 
+/** The figures of held-out pairs. */
+function pairFigures(heldOut: PairEvaluation, bayes: number | null): readonly Figure[] {
+  return [
+    {
+      name: "accuracy on held-out pairs",
+      value: percent(heldOut.accuracy.estimate),
+      note: bayes === null ? `n = ${heldOut.accuracy.n}` : `the best possible: ${percent(bayes)}`,
+    },
+    { name: "the shorter reply wins", value: percent(heldOut.shorterWins.estimate), note: "a rule to beat" },
+    {
+      name: "log-probs since the reference",
+      value: `${fixed(heldOut.drift.chosen, 2)}, ${fixed(heldOut.drift.rejected, 2)}`,
+      note: "nats, of chosen and rejected replies",
+    },
+  ];
+}
+
 /** What the report says of a run that aligns. */
 function sectionsOf(state: Aligned): readonly Section[] {
-  const { heldOut, replies, bayes } = state;
-  const ofPairs: Section = {
-    part: "result",
-    title: replies === null ? "On held-out pairs" : "In figures",
-    type: "figures",
-    figures: [
-      ...replies === null ? [] : replyFigures(replies),
-      {
-        name: "accuracy on held-out pairs",
-        value: percent(heldOut.accuracy.estimate),
-        note: bayes === null ? `n = ${heldOut.accuracy.n}` : `the best possible: ${percent(bayes)}`,
-      },
-      { name: "the shorter reply wins", value: percent(heldOut.shorterWins.estimate), note: "a rule to beat" },
-      {
-        name: "log-probs since the reference",
-        value: `${fixed(heldOut.drift.chosen, 2)}, ${fixed(heldOut.drift.rejected, 2)}`,
-        note: "nats, of chosen and rejected replies",
-      },
-    ],
-  };
+  const { replies, bayes } = state, heldOut = judged(state);
+  const figures = [
+    ...replies === null ? [] : replyFigures(replies),
+    ...heldOut === null ? [] : pairFigures(heldOut, bayes),
+  ];
+  const title = replies === null ? "On held-out pairs" : "In figures";
   return [
     ...replies === null ? [] : [familySection(replies), winSection(replies)],
-    ofPairs,
+    ...figures.length === 0 ? [] : [{ part: "result", title, type: "figures", figures } as const],
     ...replies === null ? [] : [sampleSection(replies, SAMPLES)],
     ...dataSections(state),
   ];

@@ -7,6 +7,8 @@ export interface BatchOptions {
   readonly batchSize: number;
   /** Times that each row is used. Default 1; not a whole number ends in the middle of a pass. */
   readonly epochs?: number;
+  /** Steps in all, in place of `epochs`. */
+  readonly steps?: number | undefined;
   /** Whether the rows of each pass come in random order. Default true. */
   readonly shuffle?: boolean;
 }
@@ -15,7 +17,7 @@ export interface BatchOptions {
  * The row numbers of every step, in order. Each pass has an order of its own; the last batch of a pass may be smaller.
  *
  * @param rows number of rows there are
- * @throws {RangeError} if there is no row, or batchSize or epochs is out of range
+ * @throws {RangeError} if there is no row, or batchSize, epochs or steps is out of range
  * @example
  * ```ts
  * import { batches, key } from "@logratio/logratio";
@@ -30,9 +32,12 @@ export function batches(key: Key, rows: number, options: BatchOptions): readonly
   }
   if (!(epochs > 0)) throw new RangeError(`Cannot make batches as epochs must be > 0: current value is ${epochs}`);
   const perPass = Math.ceil(rows / batchSize);
-  const steps = Math.max(1, Math.round(epochs * perPass));
+  const { steps = Math.max(1, Math.round(epochs * perPass)) } = options;
+  if (!(Number.isInteger(steps) && steps >= 1)) {
+    throw new RangeError(`Cannot make batches as steps must be a positive integer: current value is ${steps}`);
+  }
   const inOrder = Int32Array.from({ length: rows }, (_, i) => i);
-  return Array.from({ length: Math.ceil(epochs) }, (_, pass) => {
+  return Array.from({ length: Math.ceil(steps / perPass) }, (_, pass) => {
     const order = shuffle ? permutation(fold(key, pass), rows) : inOrder;
     return Array.from({ length: perPass }, (_, i) => order.slice(i * batchSize, (i + 1) * batchSize));
   }).flat().slice(0, steps);

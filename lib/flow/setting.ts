@@ -5,6 +5,8 @@ import { left, type Result, right } from "../result.ts";
 export interface Setting<T> {
   /** The value if none is given. */
   readonly default: T;
+  /** The value if none is given but another setting is, by the name of that one. */
+  readonly defaultWith?: Readonly<Record<string, T>>;
   /** What it means. */
   readonly help: string;
   /** What stands for the value in the help, `<number>`; absent if the flag takes none. */
@@ -35,6 +37,8 @@ export interface NumberOptions extends Help {
   readonly atMost?: number;
   /** Stands for the number in the help: `--timeout <seconds>`. */
   readonly unit?: string;
+  /** The default where another setting is given, by its name: a model to go on with is not trained as one from nothing. */
+  readonly defaultWith?: Readonly<Record<string, number>>;
 }
 
 /** A number in a range. @throws {RangeError} if the default is outside */
@@ -104,6 +108,7 @@ export function toggle(value: boolean, { help }: Help): Setting<boolean> {
 function numeric(kind: string, value: number, options: NumberOptions): Setting<number> {
   const { help, unit = "number", above = -Infinity, atLeast = -Infinity, below = Infinity, atMost = Infinity } =
     options;
+  const { defaultWith = {} } = options;
   const range = [
     ...above > -Infinity ? [`above ${above}`] : [],
     ...atLeast > -Infinity ? [`at least ${atLeast}`] : [],
@@ -114,11 +119,13 @@ function numeric(kind: string, value: number, options: NumberOptions): Setting<n
   const isRight = (x: unknown): x is number =>
     typeof x === "number" && Number.isFinite(x) && x > above && x >= atLeast && x < below && x <= atMost &&
     (kind === "a number" || Number.isSafeInteger(x));
-  if (!isRight(value)) {
-    throw new RangeError(`Cannot define a setting as its default must be ${rule}: current value is ${value}`);
+  for (const one of [value, ...Object.values(defaultWith)]) {
+    if (isRight(one)) continue;
+    throw new RangeError(`Cannot define a setting as its default must be ${rule}: current value is ${one}`);
   }
   return {
     default: value,
+    defaultWith,
     help,
     takes: `<${unit}>`,
     range: kind === "a number" || atLeast !== 0 ? range : range.replace(/^at least 0( and )?/, ""),

@@ -108,9 +108,17 @@ function valueOf(
     const value = setting.read(typeof word === "string" ? setting.fromText(word) : word);
     return value._tag === "Left" ? must(flag, value.left, String(word)) : value;
   }
-  if (!Object.hasOwn(config, name)) return right(setting.default);
+  if (!Object.hasOwn(config, name)) return right(defaultOf(setting, { flags, config }));
   const value = setting.read(config[name]);
   return value._tag === "Left" ? must(`"${name}" in the config`, value.left, JSON.stringify(config[name])) : value;
+}
+
+/** A setting's default, which may be another one where another setting is given. */
+function defaultOf(setting: Setting<unknown>, given: { readonly flags: Unread; readonly config: Unread }): unknown {
+  const isGiven = (name: string): boolean =>
+    [given.flags[kebab(name)] ?? []].flat().length > 0 || (given.config[name] ?? null) !== null;
+  const other = Object.entries(setting.defaultWith ?? {}).find(([name]) => isGiven(name));
+  return other === undefined ? setting.default : other[1];
 }
 
 function unknownFlags(fields: SettingFields, flags: Unread): readonly string[] {
@@ -141,11 +149,11 @@ function unknownKeys(fields: SettingFields, config: Unread): readonly string[] {
 
 /** The help: flags in one column, meaning with range and default in the other. */
 function helpOf(fields: SettingFields): string {
-  const rows = Object.entries(fields).map(([name, { takes, help, range, default: value }]) => {
+  const rows = Object.entries(fields).map(([name, { takes, help, range, default: value, defaultWith = {} }]) => {
     const flag = takes === undefined ? `--${value === true ? "no-" : ""}${kebab(name)}` : `--${kebab(name)} ${takes}`;
-    const facts = [range, value === null || value === "" || takes === undefined ? "" : `default ${value}`].filter((
-      fact,
-    ) => fact !== "");
+    const others = Object.entries(defaultWith).map(([name, value]) => `, with --${kebab(name)} ${value}`).join("");
+    const facts = [range, value === null || value === "" || takes === undefined ? "" : `default ${value}${others}`]
+      .filter((fact) => fact !== "");
     return [flag, help + (facts.length === 0 ? "" : ` (${facts.join("; ")})`)] as const;
   });
   const width = Math.max(...rows.map(([flag]) => flag.length));

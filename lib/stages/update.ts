@@ -16,8 +16,13 @@ export interface UpdateOptions extends BatchOptions, Omit<AdamwOptions, "lr"> {
   readonly lr: number;
   /** Course of the learning rate after the warm-up. Default `linear`, to zero. */
   readonly schedule?: "constant" | "linear" | "cosine";
-  /** Share of the steps in which the learning rate rises. Default 0.1. */
+  /** Steps in which the learning rate rises: below 1 a share of all, else so many. Default 0.1. */
   readonly warmup?: number;
+  /**
+   * Where it rises from: with `first`, the first step learns as well; with `zero`, as in transformers, it has the rate 0.
+   * Default `first`.
+   */
+  readonly warmupFrom?: "first" | "zero";
   /** Largest norm of all gradients together. Default 1. */
   readonly maxGradNorm?: number;
   /** Rows whose gradients are computed at once; the result is that of the whole batch. Default: all. */
@@ -26,13 +31,14 @@ export interface UpdateOptions extends BatchOptions, Omit<AdamwOptions, "lr"> {
 
 /** The optimizer that the options describe, for a run of `steps`. */
 export function optimizerOf(options: UpdateOptions, steps: number): Transform<readonly [null, AdamwState]> {
-  const { lr, schedule = "linear", maxGradNorm = 1 } = options;
-  const warmup = Math.round((options.warmup ?? 0.1) * steps);
+  const { lr, schedule = "linear", maxGradNorm = 1, warmupFrom = "first" } = options;
+  const rise = options.warmup ?? 0.1;
+  const warmup = Math.min(steps, Math.round(rise < 1 ? rise * steps : rise));
   const course: Schedule = schedule === "constant"
     ? constantSchedule(lr, { warmup })
     : (schedule === "linear" ? linearSchedule : cosineSchedule)({ lr, warmup, steps });
   // The schedules begin at 0 where they warm up: counting from 1 wastes no step and still ends at 0.
-  const shifted: Schedule = warmup > 0 ? (step) => course(step + 1) : course;
+  const shifted: Schedule = warmup > 0 && warmupFrom === "first" ? (step) => course(step + 1) : course;
   return chain(clipByGlobalNorm(maxGradNorm), adamw({ ...options, lr: shifted }));
 }
 

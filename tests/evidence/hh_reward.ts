@@ -51,7 +51,7 @@ function turned(pairs: readonly Pair[], seed: number): readonly Pair[] {
 async function judged(given: PairState, seed: number): Promise<RewardEvaluation> {
   const ended = await finish(run(pipeline("reward", learnReward(chosen)), { seed, given: { ...given, report } }));
   if (ended._tag === "Left") throw new Error(ended.left.sentences.join("\n"));
-  return ended.right.rewardEvaluation;
+  return ended.right.rewardEvaluation!;
 }
 
 /** The share over all folds, each case once. */

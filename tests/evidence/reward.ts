@@ -83,7 +83,7 @@ const rows: object[] = [];
 for (const seed of SEEDS) {
   const state = await fitted(seed, {});
   const blind = seed === SEEDS[0] ? await fitted(seed, { surprise: "ignore" }) : null;
-  const truthOf = async (change: Partial<Settings>) => (await fitted(seed, change)).rewardEvaluation.truth;
+  const truthOf = async (change: Partial<Settings>) => (await fitted(seed, change)).rewardEvaluation!.truth;
   rows.push({
     seed,
     ...rewardSummary(state).json,
@@ -91,7 +91,7 @@ for (const seed of SEEDS) {
     controls: {
       ...blind && {
         ignoredSurprise: {
-          ...blind.rewardEvaluation.truth,
+          ...blind.rewardEvaluation!.truth,
           worlds: fresh.map((pairs, world) => ({ world, ...onFreshPairs(blind, pairs) })),
         },
         exactLabels: await truthOf({ labels: "exact" }),
@@ -100,7 +100,7 @@ for (const seed of SEEDS) {
       twoHundredPairs: await truthOf({ pairs: 200 }),
     },
   });
-  const { truth } = state.rewardEvaluation;
+  const { truth } = state.rewardEvaluation!;
   console.error(`seed ${seed}: ${truth?.accuracy.reward.toFixed(3)} of ${truth?.bayes.toFixed(3)}`);
 }
 await Deno.writeTextFile(

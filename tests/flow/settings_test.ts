@@ -146,3 +146,22 @@ Deno.test("a default outside its own range is refused", () => {
   );
   assertThrows(() => count(1.5, { help: "" }), RangeError, "a whole number of at least 0: current value is 1.5");
 });
+
+Deno.test("a default may be another one where another setting is given, by a flag or in the config", () => {
+  const own = define({
+    lr: number(0.1, { above: 0, help: "rate", defaultWith: { model: 0.001 } }),
+    model: file({ help: "what to go on with" }),
+  });
+  const lr = (line: string, config = {}): unknown => {
+    const parsed = own.parse(parseArgs(line.split(" ").filter((word) => word !== ""), own.flags), config);
+    return parsed._tag === "Right" ? parsed.right.lr : parsed.left;
+  };
+  assertEquals([lr(""), lr("--model m"), lr("", { model: "m" }), lr("", { model: null })], [0.1, 0.001, 0.001, 0.1]);
+  assertEquals([lr("--model m --lr 2"), lr("--model m", { lr: 3 })], [2, 3]);
+  assertEquals(own.help.split("\n")[0]?.trim(), "--lr <number>   rate (above 0; default 0.1, with --model 0.001)");
+  assertThrows(
+    () => number(1, { above: 0, help: "", defaultWith: { model: 0 } }),
+    RangeError,
+    "must be a number above 0: current value is 0",
+  );
+});

@@ -40,7 +40,7 @@ Deno.test("reward's document has the figures it promises, and they fit together"
     assert(share.low < share.estimate && share.estimate < share.high);
   }
   assert(bayes > 0.7 && bayes < 0.9 && reward.logLoss > 0.3 && reward.brier < 0.35);
-  const { bins, ece } = first.rewardEvaluation.scores.reliability;
+  const { bins, ece } = first.rewardEvaluation!.scores.reliability;
   assertAlmostEquals(ece, reward.calibration.ece, 1e-15);
   assertEquals(bins.reduce((n, bin) => n + bin.n, 0), data.heldOut);
   for (const word of ["nobody can beat (Bayes)", "linear, on words", "p̂ − p"]) assert(table.includes(word), word);

@@ -37,6 +37,13 @@ Deno.test("optimizerOf() without a warm-up begins at the peak", () => {
   assertEquals(ratesOf({ warmup: 0, schedule: "constant" }, 3), [1, 1, 1]);
 });
 
+Deno.test("optimizerOf() has transformers' rates where the warm-up rises from zero, in steps as in shares", () => {
+  const expected = Array.from({ length: 20 }, (_, t) => t < 5 ? t / 5 : 0.5 * (1 + Math.cos(Math.PI * (t - 5) / 15)));
+  close(ratesOf({ schedule: "cosine", warmup: 5, warmupFrom: "zero" }, 20), expected);
+  close(ratesOf({ schedule: "cosine", warmup: 0.25, warmupFrom: "zero" }, 20), expected);
+  close(ratesOf({ schedule: "constant", warmup: 9 }, 3), [1 / 3, 2 / 3, 1]); // no more than there are
+});
+
 Deno.test("optimizerOf() clips all gradients together before Adam sees them", () => {
   const optimizer = optimizerOf({ lr: 1, batchSize: 1, maxGradNorm: 5 }, 10);
   const params = { a: tensor([1], [0]), b: tensor([1], [0]) };

@@ -1,0 +1,83 @@
+/** How models are trained, whatever the loss: the flags that the training pipelines share. */
+import {
+  type BatchOptions,
+  count,
+  number,
+  oneOf,
+  type OptimizerOptions,
+  type Setting,
+  type SettingValues,
+  type UpdateOptions,
+} from "../mod.ts";
+
+type Course = NonNullable<UpdateOptions["schedule"]>;
+type Rise = NonNullable<UpdateOptions["warmupFrom"]>;
+
+/** The settings of an optimizer, beside its learning rate. */
+export interface OptimizerFields {
+  readonly schedule: Setting<Course>;
+  readonly warmup: Setting<number>;
+  readonly warmupFrom: Setting<Rise>;
+  readonly adamBeta1: Setting<number>;
+  readonly adamBeta2: Setting<number>;
+  readonly adamEps: Setting<number>;
+  readonly weightDecay: Setting<number>;
+  readonly maxGradNorm: Setting<number>;
+}
+
+/** What a pipeline's optimizer does if no flag says otherwise. */
+interface Defaults {
+  readonly schedule: Course;
+  readonly warmup: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+}
+
+/** The settings of a pipeline's optimizer, with its own defaults where they differ from most. */
+export function optimizerFields(
+  { schedule = "linear", warmup = 0.1, beta2 = 0.999, eps = 1e-8, weightDecay = 0 }: Partial<Defaults> = {},
+): OptimizerFields {
+  const others = (["linear", "cosine", "constant"] as const).filter((name) => name !== schedule);
+  return {
+    schedule: oneOf([schedule, ...others], { help: "course of the learning rate after its rise" }),
+    warmup: number(warmup, { atLeast: 0, help: "steps in which the learning rate rises, or below 1 their share" }),
+    warmupFrom: oneOf(["first", "zero"], { help: "zero: the first step learns nothing, as in transformers" }),
+    adamBeta1: number(0.9, { atLeast: 0, below: 1, help: "decay of the first moment" }),
+    adamBeta2: number(beta2, { atLeast: 0, below: 1, help: "decay of the second moment" }),
+    adamEps: number(eps, { atLeast: 0, help: "added to the root of the second moment" }),
+    weightDecay: number(weightDecay, { atLeast: 0, help: "λ of the decay lr·λ·θ of matrices" }),
+    maxGradNorm: number(1, { above: 0, help: "largest norm of all gradients together" }),
+  };
+}
+
+/** The settings of the way through the rows. */
+export const BATCHES = {
+  steps: count(0, { help: "optimizer steps, in place of epochs; 0: as many as the epochs make" }),
+  shuffle: oneOf(["on", "off"], { help: "off: rows in the order of the file, and again from the first" }),
+  microBatch: count(0, {
+    help: "rows whose gradients are computed at once, for memory; 0: all of a step. The result is the same",
+    defaultWith: { model: 4 },
+  }),
+} as const;
+
+/** How a pipeline's own optimizer goes on, in the library's words. */
+export function optimizerOptions(s: SettingValues<OptimizerFields>): Omit<OptimizerOptions, "lr"> {
+  const { schedule, warmup, warmupFrom, weightDecay, maxGradNorm } = s;
+  return {
+    ...{ schedule, warmup, warmupFrom, weightDecay, maxGradNorm },
+    ...{ beta1: s.adamBeta1, beta2: s.adamBeta2, eps: s.adamEps },
+  };
+}
+
+/** What a pipeline with these settings does with the rows it learns from, in the library's words. */
+export function batchOptions(
+  s: SettingValues<typeof BATCHES> & { readonly epochs: number; readonly batchSize: number },
+): BatchOptions & Pick<UpdateOptions, "microBatch"> {
+  const { epochs, batchSize, steps, microBatch } = s;
+  return {
+    ...{ epochs, batchSize, shuffle: s.shuffle === "on" },
+    ...steps > 0 && { steps },
+    ...microBatch > 0 && { microBatch },
+  };
+}
