@@ -15,7 +15,7 @@ import { main } from "./main.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { alignmentSizes } from "./sizes.ts";
 import { summary } from "./summary.ts";
-import { BATCHES, batchOptions, optimizerFields, optimizerOptions } from "./training.ts";
+import { training, trainingFields } from "./training.ts";
 
 export const settings = define({
   beta: number(0.2, { above: 0, help: "strength of the pull to the reference policy" }),
@@ -23,8 +23,7 @@ export const settings = define({
   lr: number(4e-4, { above: 0, help: "peak learning rate", defaultWith: { model: 1e-6 } }),
   epochs: number(1, { above: 0, help: "passes over the pairs" }),
   batchSize: count(64, { atLeast: 1, help: "pairs of one optimizer step" }),
-  ...BATCHES,
-  ...optimizerFields(),
+  ...trainingFields(),
   ...SETUP,
 });
 
@@ -36,10 +35,7 @@ export const dpo = (s: typeof settings.values) =>
     warmStart(s),
     freezeRef(),
     refLogps(),
-    dpoUpdate({
-      ...{ beta: s.beta, labelSmoothing: s.labelSmoothing, lr: s.lr },
-      ...{ ...batchOptions(s), ...optimizerOptions(s) },
-    }),
+    dpoUpdate({ beta: s.beta, labelSmoothing: s.labelSmoothing, ...training(s) }),
     evaluatePairs(),
     judgeLabels(s),
     judgeReplies(s),

@@ -22,7 +22,7 @@ import {
 import { main } from "./main.ts";
 import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
-import { BATCHES, batchOptions, optimizerFields, optimizerOptions } from "./training.ts";
+import { training, trainingFields } from "./training.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
 
 const { world: _, prompts: __, ...setup } = SETUP;
@@ -37,8 +37,7 @@ export const settings = define({
   surprise: oneOf(["auto", "read", "ignore"], {
     help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
   }),
-  ...BATCHES,
-  ...optimizerFields({ weightDecay: 1 }),
+  ...trainingFields({ weightDecay: 1 }),
   ...setup,
   pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
 });
@@ -47,11 +46,10 @@ export const settings = define({
 export function fitting(
   s: Omit<typeof settings.values, Exclude<keyof typeof setup, "data"> | "pairs">,
 ): FitBradleyTerryOptions {
-  const { lr, validation, centering, labelSmoothing } = s;
+  const { validation, centering, labelSmoothing } = s;
   const surprise = s.surprise === "auto" ? s.data === null : s.surprise === "read";
   return {
-    ...{ lr, validation, centering, labelSmoothing, surprise },
-    ...{ ...batchOptions(s), ...optimizerOptions(s) },
+    ...{ ...training(s), validation, centering, labelSmoothing, surprise },
     evaluations: 5,
   };
 }

@@ -4,7 +4,7 @@ import { main } from "./main.ts";
 import { demonstrations, judgeReplies, SETUP } from "./setup.ts";
 import { textSizes } from "./sizes.ts";
 import { sftSummary } from "./summary.ts";
-import { BATCHES, batchOptions, optimizerFields, optimizerOptions } from "./training.ts";
+import { training, trainingFields } from "./training.ts";
 
 const { data, overflow, heldOut, context, world, prompts } = SETUP;
 
@@ -12,8 +12,7 @@ export const settings = define({
   lr: number(2e-3, { above: 0, help: "peak learning rate", defaultWith: { model: 2e-5 } }),
   epochs: number(1, { above: 0, help: "passes over the text" }),
   batchSize: count(32, { atLeast: 1, help: "texts of one optimizer step" }),
-  ...BATCHES,
-  ...optimizerFields({ schedule: "cosine", beta2: 0.99 }),
+  ...trainingFields({ schedule: "cosine", beta2: 0.99 }),
   passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 200000" }),
   ...{ data, overflow, heldOut, context, world, prompts },
 });
@@ -23,7 +22,7 @@ export const sft = (s: typeof settings.values) =>
     demonstrations(s),
     initPolicy(),
     freezeRef(),
-    sftUpdate({ lr: s.lr, ...batchOptions(s), ...optimizerOptions(s) }),
+    sftUpdate(training(s)),
     evaluateLikelihood(),
     judgeReplies(s),
   ]);

@@ -1,6 +1,5 @@
 /** How models are trained, whatever the loss: the flags that the training pipelines share. */
 import {
-  type BatchOptions,
   count,
   number,
   oneOf,
@@ -61,7 +60,12 @@ export const BATCHES = {
   }),
 } as const;
 
-/** How a pipeline's own optimizer goes on, in the library's words. */
+/** The settings of a pipeline that learns from rows, with its own optimizer's defaults. */
+export function trainingFields(defaults: Partial<Defaults> = {}): typeof BATCHES & OptimizerFields {
+  return { ...BATCHES, ...optimizerFields(defaults) };
+}
+
+/** How an optimizer goes on, in the library's words. */
 export function optimizerOptions(s: SettingValues<OptimizerFields>): Omit<OptimizerOptions, "lr"> {
   const { schedule, warmup, warmupFrom, weightDecay, maxGradNorm } = s;
   return {
@@ -70,13 +74,13 @@ export function optimizerOptions(s: SettingValues<OptimizerFields>): Omit<Optimi
   };
 }
 
-/** What a pipeline with these settings does with the rows it learns from, in the library's words. */
-export function batchOptions(
-  s: SettingValues<typeof BATCHES> & { readonly epochs: number; readonly batchSize: number },
-): BatchOptions & Pick<UpdateOptions, "microBatch"> {
-  const { epochs, batchSize, steps, microBatch } = s;
+/** How a pipeline with these settings learns from its rows, in the library's words. */
+export function training(
+  s: SettingValues<typeof BATCHES & OptimizerFields> & Readonly<Record<"lr" | "epochs" | "batchSize", number>>,
+): UpdateOptions {
+  const { lr, epochs, batchSize, steps, microBatch } = s;
   return {
-    ...{ epochs, batchSize, shuffle: s.shuffle === "on" },
+    ...{ lr, epochs, batchSize, shuffle: s.shuffle === "on", ...optimizerOptions(s) },
     ...steps > 0 && { steps },
     ...microBatch > 0 && { microBatch },
   };

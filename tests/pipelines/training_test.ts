@@ -6,7 +6,7 @@ import { reward, settings as rewardSettings } from "../../pipelines/reward.ts";
 import { rewardSummary } from "../../pipelines/reward_summary.ts";
 import { settings as sftSettings, sft } from "../../pipelines/sft.ts";
 import { sftSummary, summary } from "../../pipelines/summary.ts";
-import { batchOptions, optimizerOptions } from "../../pipelines/training.ts";
+import { training } from "../../pipelines/training.ts";
 
 const SHORT = { ...settings.values, pairs: 40, heldOut: 0, batchSize: 8, prompts: 30 };
 
@@ -31,13 +31,13 @@ async function steps(change: Partial<typeof SHORT> = {}): Promise<Steps> {
 }
 
 Deno.test("the training flags say what the stages did before there were flags", () => {
-  assertEquals({ ...batchOptions(settings.values), ...optimizerOptions(settings.values) }, {
-    ...{ epochs: 1, batchSize: 64, shuffle: true, schedule: "linear", warmup: 0.1, warmupFrom: "first" },
+  assertEquals(training(settings.values), {
+    ...{ lr: 4e-4, epochs: 1, batchSize: 64, shuffle: true, schedule: "linear", warmup: 0.1, warmupFrom: "first" },
     ...{ weightDecay: 0, maxGradNorm: 1, beta1: 0.9, beta2: 0.999, eps: 1e-8 },
   });
-  const { schedule, beta2 } = optimizerOptions(sftSettings.values);
+  const { schedule, beta2 } = training(sftSettings.values);
   assertEquals([schedule, beta2], ["cosine", 0.99]);
-  assertEquals(optimizerOptions(rewardSettings.values).weightDecay, 1);
+  assertEquals(training(rewardSettings.values).weightDecay, 1);
 });
 
 Deno.test("every training flag of dpo changes what it is about, and nothing is held out of all pairs", async () => {
