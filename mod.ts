@@ -140,19 +140,21 @@ export {
 } from "./lib/data/report.ts";
 export { type DropReason, type Issue, type Place } from "./lib/data/issue.ts";
 export { type PromptSplit, splitByPrompt } from "./lib/data/split.ts";
+export { ASSISTANT, CHAT_TOKENS, END, USER } from "./lib/data/chat_tokens.ts";
 export {
-  ASSISTANT,
-  CHAT_TOKENS,
   decodeCompletion,
   encodeCompletion,
   encodePrompt,
-  END,
+  endIds,
+  endsOf,
   promptMessages,
   specialId,
-  USER,
 } from "./lib/data/chat.ts";
 export type { Message, Prompt } from "./lib/data/chat.ts";
-export { decode, encode, type Tokenizer } from "./lib/data/tokenizer.ts";
+export { decode, encode, isPretrained, type Tokenizer, vocabSizeOf } from "./lib/data/tokenizer.ts";
+export type { BytePairTokenizer } from "./lib/data/byte_pair.ts";
+export type { PretrainedTokenizer } from "./lib/data/pretrained.ts";
+export { type ReadTokenizer, readTokenizer, TOKENIZER_FILES } from "./lib/data/read_tokenizer.ts";
 export { trainTokenizer, type TrainTokenizerOptions } from "./lib/data/train_tokenizer.ts";
 export { tokenizerFromJson } from "./lib/data/tokenizer_from_json.ts";
 export { tokenizerJson } from "./lib/data/tokenizer_json.ts";

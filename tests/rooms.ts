@@ -27,6 +27,7 @@ const OPEN = ["lib/result.ts", "lib/nearest.ts"];
 const PACKAGES: readonly (readonly [path: string, packages: readonly string[]])[] = [
   ["lib/kernels/", ["node:worker_threads"]],
   ["lib/io/", ["@fp-ts/core", "hyparquet", "hyparquet-compressors"]],
+  ["lib/data/", ["@fp-ts/core", "@huggingface/tokenizers", "@huggingface/jinja"]],
   ["lib/", ["@fp-ts/core"]],
   ["pipelines/", ["@fp-ts/core", "@std/cli"]],
 ];

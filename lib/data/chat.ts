@@ -5,22 +5,17 @@
  *
  * A prompt ends with `<|assistant|>`: what comes next is the completion, text and `<|end|>`.
  */
-import { decode, encode, type Tokenizer } from "./tokenizer.ts";
+import type { BytePairTokenizer } from "./byte_pair.ts";
+import { ASSISTANT, END, USER } from "./chat_tokens.ts";
+import { reading } from "./pretrained.ts";
+import { continuationIds, pretrainedPromptIds } from "./pretrained_chat.ts";
+import { decode, encode, isPretrained, type Tokenizer } from "./tokenizer.ts";
 
 /** One turn of a conversation; a system message may only come first. */
 export type Message = { readonly role: "system" | "user" | "assistant"; readonly content: string };
 
 /** What is answered: one user turn as a string, or the messages so far. */
 export type Prompt = string | readonly Message[];
-
-/** The end of a completion, known as EOS. */
-export const END = "<|end|>";
-/** Opens a user turn. */
-export const USER = "<|user|>";
-/** Opens an assistant turn. */
-export const ASSISTANT = "<|assistant|>";
-/** The special tokens of the chat format, as `trainTokenizer` takes them. */
-export const CHAT_TOKENS: readonly string[] = [END, USER, ASSISTANT];
 
 /** A prompt as messages: a string is one user turn. */
 export function promptMessages(prompt: Prompt): readonly Message[] {
@@ -33,7 +28,7 @@ export function promptMessages(prompt: Prompt): readonly Message[] {
  * @throws {RangeError} if the tokenizer has no such token
  */
 export function specialId(tokenizer: Tokenizer, name: string): number {
-  const { specialTokens } = tokenizer;
+  const specialTokens = specialTokensOf(tokenizer);
   if (!Object.hasOwn(specialTokens, name)) {
     const names = Object.keys(specialTokens).join(", ") || "none";
     throw new RangeError(`Cannot encode a chat as the tokenizer must have the special token ${name}: it has ${names}`);
@@ -41,8 +36,37 @@ export function specialId(tokenizer: Tokenizer, name: string): number {
   return specialTokens[name] as number;
 }
 
+function specialTokensOf(tokenizer: Tokenizer): Readonly<Record<string, number>> {
+  if (!isPretrained(tokenizer)) return tokenizer.specialTokens;
+  const { engine, specialIds } = reading(tokenizer);
+  return Object.fromEntries(Array.from(specialIds, (id) => [engine.id_to_token(id) as string, id]));
+}
+
 /**
- * The ids of a prompt, up to and including the `<|assistant|>` that asks for a completion.
+ * The tokens that end a completion. The first is the one that `encodeCompletion` writes; a pretrained model may know more,
+ * from `eos_token_id` in its `generation_config.json`.
+ *
+ * @returns ids, at least one
+ * @throws {RangeError} if the tokenizer has none
+ */
+export function endIds(tokenizer: Tokenizer): readonly number[] {
+  if (!isPretrained(tokenizer)) return [specialId(tokenizer, END)];
+  const { ends } = reading(tokenizer);
+  if (ends.length > 0) return ends;
+  throw new RangeError(
+    "Cannot end a completion as tokenizer_config.json must name an eos_token that the tokenizer has: it names none",
+  );
+}
+
+/** What `generate` must know to end completions where this tokenizer does: `eos`, and further end tokens as `stop`. */
+export function endsOf(tokenizer: Tokenizer): { readonly eos: number; readonly stop: readonly Int32Array[] } {
+  const [eos, ...more] = endIds(tokenizer);
+  return { eos: eos as number, stop: more.map((id) => Int32Array.of(id)) };
+}
+
+/**
+ * The ids of a prompt, up to and including what asks for a completion: `<|assistant|>`, or what a model's chat template
+ * writes there.
  *
  * @param prompt a string, or messages with a system message only in first place
  * @returns ids, `[T]`
@@ -61,32 +85,40 @@ export function encodePrompt(tokenizer: Tokenizer, prompt: Prompt): Int32Array {
   if (late !== -1) {
     throw new RangeError(`Cannot encode a prompt as a system message must come first: it is message ${late}`);
   }
+  if (isPretrained(tokenizer)) return pretrainedPromptIds(tokenizer, prompt);
   return Int32Array.from([
     ...messages.flatMap((message) => encodeTurn(tokenizer, message)),
     specialId(tokenizer, ASSISTANT),
   ]);
 }
 
-function encodeTurn(tokenizer: Tokenizer, { role, content }: Message): readonly number[] {
+function encodeTurn(tokenizer: BytePairTokenizer, { role, content }: Message): readonly number[] {
   const ids = [...encode(tokenizer, content)];
   if (role === "system") return ids;
   if (role === "user") return [specialId(tokenizer, USER), ...ids];
   return [specialId(tokenizer, ASSISTANT), ...ids, specialId(tokenizer, END)];
 }
 
-/** The ids of a completion, `[T]`: its text, then `<|end|>`. */
-export function encodeCompletion(tokenizer: Tokenizer, text: string): Int32Array {
-  return Int32Array.from([...encode(tokenizer, text), specialId(tokenizer, END)]);
+/**
+ * The ids of a completion, `[T]`: its text, then the end token. No token crosses the border to the prompt.
+ *
+ * @param prompt what it answers; a pretrained tokenizer may encode the first word otherwise after another border
+ */
+export function encodeCompletion(tokenizer: Tokenizer, text: string, prompt: Prompt = ""): Int32Array {
+  return isPretrained(tokenizer)
+    ? continuationIds(tokenizer, prompt, text)
+    : Int32Array.from([...encode(tokenizer, text), specialId(tokenizer, END)]);
 }
 
 /**
- * The text of a completion: up to the first `<|end|>`, or all of it when it was cut off before. Another special token is
+ * The text of a completion: up to the first end token, or all of it when it was cut off before. Another special token is
  * written by its name, for it is a fault that should be seen.
  *
  * @param ids `[T]`
  */
 export function decodeCompletion(tokenizer: Tokenizer, ids: Iterable<number>): string {
+  const ends = endIds(tokenizer);
   const all = [...ids];
-  const end = all.indexOf(specialId(tokenizer, END));
+  const end = all.findIndex((id) => ends.includes(id));
   return decode(tokenizer, end === -1 ? all : all.slice(0, end));
 }

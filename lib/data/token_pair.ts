@@ -5,7 +5,7 @@ import { encodeCompletion, encodePrompt } from "./chat.ts";
 import type { Pair } from "./pair.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 
-/** A pair in tokens: the prompt up to `<|assistant|>`, the completions up to `<|end|>`. */
+/** A pair in tokens: the prompt up to what asks for an answer, the completions with their end token. */
 export type TokenPair = Omit<Pair, "prompt" | "chosen" | "rejected"> & {
   readonly prompt: Int32Array;
   readonly chosen: Int32Array;
@@ -17,7 +17,7 @@ export function encodePair(tokenizer: Tokenizer, pair: Pair): TokenPair {
   return {
     ...pair,
     prompt: encodePrompt(tokenizer, pair.prompt),
-    chosen: encodeCompletion(tokenizer, pair.chosen),
-    rejected: encodeCompletion(tokenizer, pair.rejected),
+    chosen: encodeCompletion(tokenizer, pair.chosen, pair.prompt),
+    rejected: encodeCompletion(tokenizer, pair.rejected, pair.prompt),
   };
 }

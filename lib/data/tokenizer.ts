@@ -1,103 +1,33 @@
 /**
- * Byte-level byte-pair encoding: text to token ids and back, without loss.
- *
- * A word starts as its UTF-8 bytes; the learned merge with the lowest rank is applied, leftmost first, until none is left.
- *
- * @see Sennrich et al. 2016, "Neural machine translation of rare words with subword units", algorithm 1
+ * Text to token ids and back, by a byte-level BPE of our own training or by any `tokenizer.json`.
  */
-import { bytesOf, words } from "./byte_level.ts";
-import { pop, push } from "./heap.ts";
+import { type BytePairTokenizer, decodeBytePairs, encodeBytePairs } from "./byte_pair.ts";
+import { decodePretrained, encodePretrained, type PretrainedTokenizer, pretrainedVocabSize } from "./pretrained.ts";
 
-/** A tokenizer as plain data; `trainTokenizer` and `tokenizerFromJson` make one. */
-export type Tokenizer = {
-  /** Token of each id: ordinary tokens spelled in the byte-level alphabet, special tokens as they are written. */
-  readonly vocab: readonly string[];
-  /** Pairs of ids that become one token, by rank: the first learned is applied first. */
-  readonly merges: readonly (readonly [left: number, right: number])[];
-  /** Ids that text never produces, by name. */
-  readonly specialTokens: Readonly<Record<string, number>>;
-};
+/** A tokenizer as plain data: `trainTokenizer` makes one, `readTokenizer` reads one from a model's folder. */
+export type Tokenizer = BytePairTokenizer | PretrainedTokenizer;
 
-/** What `encode` and `decode` look up, derived once from a tokenizer. */
-type Tables = {
-  readonly byteIds: Int32Array; // [256], the id of each byte
-  readonly ranks: ReadonlyMap<number, number>; // left · V + right → rank
-  readonly merged: Int32Array; // rank → id
-  readonly bytes: readonly Uint8Array[]; // id → bytes, empty for special tokens
-  readonly names: ReadonlyMap<number, string>; // special id → name
-  readonly words: Map<string, Int32Array>; // words met so far
-};
-
-/** Most words of a text repeat: remembering this many costs some megabytes and makes `encode` five times as fast. */
-const REMEMBERED_WORDS = 50_000;
-const UTF8 = new TextEncoder();
-const first = (a: number, b: number): boolean => a < b;
-
-// A memory of a pure function's results: it shows only in the time taken, and goes when the tokenizer goes.
-const tablesOf = new WeakMap<Tokenizer, Tables>();
-
-function tables(tokenizer: Tokenizer): Tables {
-  const known = tablesOf.get(tokenizer);
-  if (known) return known;
-  const { vocab, merges, specialTokens } = tokenizer;
-  const names = new Map(Object.entries(specialTokens).map(([name, id]) => [id, name]));
-  const ids = new Map(vocab.map((token, id) => [token, id]));
-  const bytes = vocab.map((token, id) => names.has(id) ? new Uint8Array() : bytesOf(token) as Uint8Array);
-  const byteIds = new Int32Array(256);
-  bytes.forEach((b, id) => b.length === 1 && (byteIds[b[0] as number] = id));
-  const made: Tables = {
-    byteIds,
-    ranks: new Map(merges.map(([left, right], rank) => [left * vocab.length + right, rank])),
-    merged: Int32Array.from(merges, ([left, right]) => ids.get(`${vocab[left]}${vocab[right]}`) as number),
-    bytes,
-    names,
-    words: new Map(),
-  };
-  tablesOf.set(tokenizer, made);
-  return made;
+/** Whether a tokenizer is one that came with a model. */
+export function isPretrained(tokenizer: Tokenizer): tokenizer is PretrainedTokenizer {
+  return "files" in tokenizer;
 }
 
-/** The tokens of one word. The heap holds `rank · length + position`, so the lowest rank comes first, then the leftmost. */
-function encodeWord({ byteIds, ranks, merged, bytes }: Tables, word: string): Int32Array {
-  const tokens = Int32Array.from(UTF8.encode(word), (byte) => byteIds[byte] as number);
-  const length = tokens.length;
-  const next = Int32Array.from(tokens, (_, i) => i + 1);
-  const previous = Int32Array.from(tokens, (_, i) => i - 1);
-  const rankAt = (i: number): number | undefined =>
-    i >= 0 && (next[i] as number) < length
-      ? ranks.get((tokens[i] as number) * bytes.length + (tokens[next[i] as number] as number))
-      : undefined;
-  const heap: number[] = [];
-  const offer = (i: number): void => {
-    const rank = rankAt(i);
-    if (rank !== undefined) push(heap, rank * length + i, first);
-  };
-  for (let i = 0; i < length; i++) offer(i);
-  for (let top = pop(heap, first); top !== undefined; top = pop(heap, first)) {
-    const i = top % length;
-    const rank = (top - i) / length;
-    if (tokens[i] === -1 || rankAt(i) !== rank) continue; // a neighbour was merged away since this was offered
-    const j = next[i] as number;
-    tokens[i] = merged[rank] as number;
-    tokens[j] = -1;
-    next[i] = next[j] as number;
-    if ((next[j] as number) < length) previous[next[j] as number] = i;
-    offer(previous[i] as number);
-    offer(i);
-  }
-  return tokens.filter((id) => id !== -1);
+/** The least number of embeddings: one more than the largest id. Models may have some more, which no text uses. */
+export function vocabSizeOf(tokenizer: Tokenizer): number {
+  return isPretrained(tokenizer) ? pretrainedVocabSize(tokenizer) : tokenizer.vocab.length;
 }
 
 /**
- * The token ids of a text: `decode(tokenizer, encode(tokenizer, text))` is the text again, whatever it holds (a lone
- * surrogate, which UTF-8 cannot say, becomes U+FFFD).
+ * The token ids of a text, without the special tokens that begin or end a sequence. A lone surrogate, which UTF-8 cannot
+ * say, becomes U+FFFD.
  *
- * Special tokens are never produced: text that spells out `<|end|>` is encoded as the characters it consists of. Hugging
- * Face tokenizers read it as the special token instead, so a user's text could end a turn there; on any other text the ids
- * are the same.
+ * With a tokenizer of `trainTokenizer`, `decode(tokenizer, encode(tokenizer, text))` is the text again, and special tokens
+ * are never produced: text that spells out `<|end|>` is encoded as the characters it consists of. Other tokenizers do as
+ * Hugging Face's do, which read it as the special token, so a user's text could end a turn there.
  *
  * @param text any string
  * @returns ids, `[T]`
+ * @throws {RangeError} if a pretrained tokenizer has no token for a character, and none for unknown ones
  * @example
  * ```ts
  * import { decode, encode, trainTokenizer } from "@logratio/logratio";
@@ -106,45 +36,23 @@ function encodeWord({ byteIds, ranks, merged, bytes }: Tables, word: string): In
  * ```
  */
 export function encode(tokenizer: Tokenizer, text: string): Int32Array {
-  const known = tables(tokenizer);
-  const ids: number[] = [];
-  for (const word of words(text)) {
-    let tokens = known.words.get(word);
-    if (tokens === undefined) {
-      tokens = encodeWord(known, word);
-      if (known.words.size >= REMEMBERED_WORDS) known.words.clear();
-      if (word.length < 64) known.words.set(word, tokens);
-    }
-    for (let i = 0; i < tokens.length; i++) ids.push(tokens[i] as number);
-  }
-  return Int32Array.from(ids);
+  return isPretrained(tokenizer) ? encodePretrained(tokenizer, text) : encodeBytePairs(tokenizer, text);
 }
 
 /**
- * The text of token ids; bytes that are not UTF-8, as in half a character, become U+FFFD.
+ * The text of token ids; bytes that are not UTF-8, as in half a character, become U+FFFD. Ids that a pretrained tokenizer
+ * does not know, such as those of spare embeddings, are left out, as Hugging Face's decoders do.
  *
  * @param ids `[T]`
  * @param options `skipSpecialTokens`: leave special tokens out instead of writing their names (default false)
- * @throws {RangeError} if an id is not in the vocabulary
+ * @throws {RangeError} if an id is not in the vocabulary of a tokenizer of `trainTokenizer`
  */
 export function decode(
   tokenizer: Tokenizer,
   ids: Iterable<number>,
   { skipSpecialTokens = false }: { readonly skipSpecialTokens?: boolean } = {},
 ): string {
-  const { bytes, names } = tables(tokenizer);
-  const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
-  const pending: number[] = [];
-  const flush = (): string => utf8.decode(Uint8Array.from(pending.splice(0)));
-  let text = "";
-  for (const id of ids) {
-    const part = bytes[id];
-    if (part === undefined) {
-      throw new RangeError(`Cannot decode as an id must be one of 0 to ${bytes.length - 1}: current value is ${id}`);
-    }
-    const name = names.get(id);
-    if (name === undefined) { for (const byte of part) pending.push(byte); }
-    else if (!skipSpecialTokens) text += flush() + name; // a character does not go on beyond a special token
-  }
-  return text + flush();
+  return isPretrained(tokenizer)
+    ? decodePretrained(tokenizer, ids, skipSpecialTokens)
+    : decodeBytePairs(tokenizer, ids, skipSpecialTokens);
 }

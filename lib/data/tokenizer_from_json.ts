@@ -6,7 +6,7 @@ import { pipe } from "@fp-ts/core/Function";
 import { all, type Failure, inputFailure, left, type Result, right, traverse } from "../result.ts";
 import { bytesOf } from "./byte_level.ts";
 import { shown } from "./issue.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { BytePairTokenizer } from "./byte_pair.ts";
 
 type Fields = Readonly<Record<string, unknown>>;
 type Read<T> = Result<readonly string[], T>;
@@ -18,7 +18,7 @@ type Read<T> = Result<readonly string[], T>;
  * @param json the parsed file
  * @returns the tokenizer, or a sentence for everything in the file that would make its ids come out differently
  */
-export function tokenizerFromJson(json: unknown): Result<Failure, Tokenizer> {
+export function tokenizerFromJson(json: unknown): Result<Failure, BytePairTokenizer> {
   return pipe(
     all({
       model: readModel(fieldsOf(fieldsOf(json).model)),
@@ -98,7 +98,7 @@ function assemble(
   ids: ReadonlyMap<string, number>,
   merges: readonly (readonly [string, string])[],
   special: readonly (readonly [string, number])[],
-): Read<Tokenizer> {
+): Read<BytePairTokenizer> {
   const names = new Set(special.map(([name]) => name));
   const byId = [...new Map([...ids, ...special])].sort(([, a], [, b]) => a - b);
   const gap = byId.findIndex(([, id], i) => id !== i);

@@ -1,7 +1,7 @@
 /**
  * The standard `tokenizer.json`, written so that Hugging Face tokenizers give the same ids.
  */
-import type { Tokenizer } from "./tokenizer.ts";
+import type { BytePairTokenizer } from "./byte_pair.ts";
 
 /** A special token of a `tokenizer.json`. */
 export type AddedTokenJson = {
@@ -52,7 +52,7 @@ const BYTE_LEVEL: ByteLevelJson = { type: "ByteLevel", add_prefix_space: false, 
  * A tokenizer as the content of a standard `tokenizer.json`. In `tokenizer_config.json` beside it belongs
  * `"clean_up_tokenization_spaces": false`, or Hugging Face's decoders drop spaces before punctuation.
  */
-export function tokenizerJson({ vocab, merges, specialTokens }: Tokenizer): TokenizerJson {
+export function tokenizerJson({ vocab, merges, specialTokens }: BytePairTokenizer): TokenizerJson {
   const special = new Set(Object.values(specialTokens));
   const added = [...special].sort((a, b) => a - b).map((id): AddedTokenJson => ({
     id,

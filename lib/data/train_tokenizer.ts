@@ -5,7 +5,7 @@
  */
 import { ALPHABET, words } from "./byte_level.ts";
 import { pop, push } from "./heap.ts";
-import type { Tokenizer } from "./tokenizer.ts";
+import type { BytePairTokenizer } from "./byte_pair.ts";
 
 /** What `trainTokenizer` can be told. */
 export type TrainTokenizerOptions = {
@@ -51,7 +51,7 @@ const sooner = (a: Candidate, b: Candidate): boolean => a.count > b.count || (a.
  * tokenizer.vocab.slice(256); // ["lo", "low", "Ġlow", "<|end|>"]
  * ```
  */
-export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): Tokenizer {
+export function trainTokenizer(texts: Iterable<string>, options: TrainTokenizerOptions): BytePairTokenizer {
   const { vocabSize, specialTokens = [], minFrequency = 2 } = options;
   checkOptions(vocabSize, specialTokens);
   const chain = chainOf(countWords(texts));

@@ -1,5 +1,5 @@
 /** Best of n as a way to reply: draw n completions, keep the one with the highest reward. Nothing is trained. */
-import { decodeCompletion, encodePrompt, END, type Prompt, specialId } from "../data/chat.ts";
+import { decodeCompletion, encodePrompt, endsOf, type Prompt } from "../data/chat.ts";
 import type { Reward } from "../data/reward.ts";
 import { type Estimate, meanEstimate } from "../evaluation/interval.ts";
 import { pipeline } from "../flow/pipeline.ts";
@@ -99,7 +99,7 @@ function drawCandidates(options: Omit<BestOfNOptions, "reward">): Stage<PolicySt
     step: (candidates, { step, state: { config, policy, tokenizer }, key }) => {
       const chunk = prompts.slice(step * size, (step + 1) * size);
       const ids = chunk.map(({ text }) => encodePrompt(tokenizer, text));
-      const sampling = { key, eos: specialId(tokenizer, END), samples: n, maxNewTokens, temperature, topK, topP };
+      const sampling = { key, ...endsOf(tokenizer), samples: n, maxNewTokens, temperature, topK, topP };
       const drawn = generate({ config, params: policy }, ids, sampling).map((samples) =>
         samples.map(({ ids, sampledLogps }): Candidate => (
           { text: decodeCompletion(tokenizer, ids), logp: sampledLogps.reduce((a, b) => a + b) }

@@ -1,5 +1,5 @@
 /** What aligned and reference policy answer to prompts they never saw, judged by a reward. */
-import { decodeCompletion, encodePrompt, END, specialId } from "../data/chat.ts";
+import { decodeCompletion, encodePrompt, endsOf } from "../data/chat.ts";
 import { type Estimate, meanEstimate, type Share, shareOfCeiling, shareWon, winRate } from "../evaluation/interval.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { generate } from "../model/generate.ts";
@@ -126,7 +126,7 @@ function answerChunk(
 ): readonly Reply[] {
   const { config, tokenizer, policy, ref } = state;
   const ids = prompts.map((p) => encodePrompt(tokenizer, p.text));
-  const sampling = { key, eos: specialId(tokenizer, END), maxNewTokens: options.maxNewTokens };
+  const sampling = { key, ...endsOf(tokenizer), maxNewTokens: options.maxNewTokens };
   const answers = (params: DecoderParams): readonly Int32Array[] =>
     generate({ config, params }, ids, sampling).map(([reply]) => reply?.ids as Int32Array);
   const [before, after] = [answers(ref), answers(policy)];

@@ -1,5 +1,6 @@
 /** A policy from nothing: a tokenizer trained on the pairs at hand, and fresh parameters. */
-import { CHAT_TOKENS, promptMessages } from "../data/chat.ts";
+import { promptMessages } from "../data/chat.ts";
+import { CHAT_TOKENS } from "../data/chat_tokens.ts";
 import { trainTokenizer } from "../data/train_tokenizer.ts";
 import { once, type Stage } from "../flow/stage.ts";
 import { type DecoderConfig, type DecoderParams, initDecoder } from "../model/decoder.ts";

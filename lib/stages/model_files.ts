@@ -1,5 +1,7 @@
 /** A trained model as the files in which others load it: weights, config, tokenizer. */
-import { ASSISTANT, END, specialId, USER } from "../data/chat.ts";
+import { endIds } from "../data/chat.ts";
+import { CHAT_TEMPLATE, END } from "../data/chat_tokens.ts";
+import { isPretrained, type Tokenizer } from "../data/tokenizer.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
 import { llamaConfig, llamaTensors } from "../model/llama.ts";
 import { encodeSafetensors } from "../model/safetensors.ts";
@@ -10,13 +12,6 @@ import type { PolicyState } from "./state.ts";
 /** A language model, or a reward model on such a trunk. */
 export type SavedModel = Pick<PolicyState, "config" | "tokenizer"> & (Pick<PolicyState, "policy"> | RewardState);
 
-/** The turns of `encodePrompt` in the words of Hugging Face's chat templates. */
-const CHAT_TEMPLATE = "{%- for message in messages -%}" +
-  `{%- if message['role'] == 'user' -%}{{ '${USER}' + message['content'] }}` +
-  `{%- elif message['role'] == 'assistant' -%}{{ '${ASSISTANT}' + message['content'] + '${END}' }}` +
-  "{%- else -%}{{ message['content'] }}{%- endif -%}{%- endfor -%}" +
-  `{%- if add_generation_prompt -%}{{ '${ASSISTANT}' }}{%- endif -%}`;
-
 /**
  * The files of a model in Hugging Face's form, by name: `model.safetensors`, `config.json`, `tokenizer.json` and what
  * belongs to them. A policy is a `LlamaForCausalLM`, a reward model a `LlamaForSequenceClassification` with one label; one
@@ -26,24 +21,44 @@ const CHAT_TEMPLATE = "{%- for message in messages -%}" +
  */
 export function modelFiles(model: SavedModel): Readonly<Record<string, string | Uint8Array>> {
   const { config, tokenizer } = model;
-  const tokens = { bos_token_id: null, eos_token_id: specialId(tokenizer, END), pad_token_id: null };
+  const [eos, ...more] = endIds(tokenizer);
+  const tokens = { bos_token_id: null, eos_token_id: more.length > 0 ? [eos, ...more] : eos, pad_token_id: null };
   const [tensors, kind] = "policy" in model
     ? [llamaTensors(model.policy), { architectures: ["LlamaForCausalLM"] }] as const
     : rewardFiles(model.reward);
-  const json = (content: unknown): string => `${JSON.stringify(content, null, 2)}\n`;
   return {
     "config.json": json({ ...llamaConfig(config), ...kind, ...tokens }),
     ..."policy" in model && { "generation_config.json": json(tokens) },
     "model.safetensors": encodeSafetensors(tensors),
+    ...tokenizerFiles(tokenizer, config.contextLength),
+  };
+}
+
+/**
+ * The files of a tokenizer, by name: those it was read from, or what a tokenizer of `trainTokenizer` is in Hugging Face's
+ * form.
+ *
+ * @param contextLength most tokens of a sequence
+ */
+export function tokenizerFiles(tokenizer: Tokenizer, contextLength: number): Readonly<Record<string, string>> {
+  if (isPretrained(tokenizer)) {
+    const { "generation_config.json": _, ...files } = tokenizer.files; // the model writes its own
+    return files;
+  }
+  return {
     "tokenizer.json": json(tokenizerJson(tokenizer)),
     "tokenizer_config.json": json({
       tokenizer_class: "PreTrainedTokenizerFast",
-      model_max_length: config.contextLength,
+      model_max_length: contextLength,
       clean_up_tokenization_spaces: false,
       eos_token: END,
       chat_template: CHAT_TEMPLATE,
     }),
   };
+}
+
+function json(content: unknown): string {
+  return `${JSON.stringify(content, null, 2)}\n`;
 }
 
 /** The tensors of a reward model, and what its config says beside its trunk's. */

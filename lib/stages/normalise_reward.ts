@@ -1,5 +1,5 @@
 /** The unit of a learned reward: mean 0 and deviation 1 on replies of the policy it will be used on. */
-import { END, specialId } from "../data/chat.ts";
+import { endsOf } from "../data/chat.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { generate } from "../model/generate.ts";
 import type { Example } from "../tensor/ragged.ts";
@@ -49,7 +49,7 @@ export function normaliseReward(
     step: (scored, { step, state, key }) => {
       const { config, policy, reward, tokenizer } = state;
       const prompts = promptsOf(state, referencePrompts).slice(step * CHUNK, (step + 1) * CHUNK);
-      const sampling = { key, eos: specialId(tokenizer, END), maxNewTokens };
+      const sampling = { key, ...endsOf(tokenizer), maxNewTokens };
       const replies = generate({ config, params: policy }, prompts, sampling);
       const examples = prompts.map((prompt, i): Example => (
         { prompt, completions: (replies[i] ?? []).map(({ ids }) => ids) }

@@ -122,7 +122,7 @@ export function learnedReward(
     batch: (samples) => {
       const examples = samples.map(({ prompt, completion }) => ({
         prompt: encodePrompt(tokenizer, prompt),
-        completions: [encodeCompletion(tokenizer, completion)],
+        completions: [encodeCompletion(tokenizer, completion, prompt)],
       }));
       return Array.from(rewardsOf(reward, config, examples), (r) => (r - reward.mean) / reward.deviation);
     },

@@ -1,5 +1,5 @@
 /** Rollouts: what the policy says to prompts now, with all that is needed to learn from it. */
-import { decodeCompletion, END, type Prompt, specialId } from "../data/chat.ts";
+import { decodeCompletion, endsOf, type Prompt } from "../data/chat.ts";
 import { encode } from "../data/tokenizer.ts";
 import { attempt, scan, type Stage } from "../flow/stage.ts";
 import { inputFailure, right } from "../result.ts";
@@ -217,8 +217,8 @@ export function rollout(options: RolloutOptions): Stage<PolicyState & RefState &
       const { tokenizer, prompts } = state;
       const chosen = Array.from(order.slice(step * size, (step + 1) * size), (i) => prompts[i] as PromptRow);
       const stops = stop.map((text) => Int32Array.from(encode(tokenizer, text)));
-      const eos = specialId(tokenizer, END);
-      const fresh = roll(state, chosen, { ...spec, samples, maxNewTokens, stop: stops, eos, key });
+      const { eos, stop: ends } = endsOf(tokenizer);
+      const fresh = roll(state, chosen, { ...spec, samples, maxNewTokens, stop: [...ends, ...stops], eos, key });
       const wrong = plain ? disagreement(fresh, (id) => decodeCompletion(tokenizer, Int32Array.of(id))) : undefined;
       return {
         carry: { order, rollouts: [...rollouts, ...fresh] },

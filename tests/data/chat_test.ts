@@ -1,6 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { CHAT_TOKENS, decodeCompletion, encodeCompletion, encodePrompt, type Message } from "../../lib/data/chat.ts";
+import { decodeCompletion, encodeCompletion, encodePrompt, type Message } from "../../lib/data/chat.ts";
+import { CHAT_TOKENS } from "../../lib/data/chat_tokens.ts";
 import { encodePair } from "../../lib/data/token_pair.ts";
 import { decode } from "../../lib/data/tokenizer.ts";
 import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";

@@ -3,7 +3,7 @@ import {
   decodeCompletion,
   demonstrateChosen,
   encodePrompt,
-  END,
+  endsOf,
   type EvalPrompt,
   type Example,
   freezeRef,
@@ -15,7 +15,6 @@ import {
   type PolicyState,
   sftUpdate,
   type Share,
-  specialId,
   tokenize,
   winRate,
 } from "../../mod.ts";
@@ -61,7 +60,7 @@ export function sharpened(
   { prompts, before, kl }: Field & { readonly kl: number },
 ): Share & { readonly temperature: number; readonly kl: number } {
   const ids = prompts.map((prompt) => encodePrompt(tokenizer, prompt.text));
-  const sampling = { key, maxNewTokens: 24, eos: specialId(tokenizer, END) };
+  const sampling = { key, maxNewTokens: 24, ...endsOf(tokenizer) };
   const at = (temperature: number) => {
     const replies = generate({ config, params: policy }, ids, { ...sampling, temperature }).flat();
     const examples = ids.map((prompt, i): Example => ({ prompt, completions: [replies[i]?.ids as Int32Array] }));

@@ -8,7 +8,7 @@ import {
   decodeCompletion,
   encodeCompletion,
   encodePrompt,
-  END,
+  endsOf,
   finish,
   fold,
   generate,
@@ -17,7 +17,6 @@ import {
   type Pair,
   probabilityOf,
   run,
-  specialId,
 } from "../../mod.ts";
 import { reward, settings } from "../../pipelines/reward.ts";
 import { rewardSummary } from "../../pipelines/reward_summary.ts";
@@ -43,7 +42,7 @@ function freshPairs(world: number): readonly Pair[] {
   const { config, tokenizer, policy } = worldPolicy();
   const { prompts, maxNewTokens } = worldQuestions({ world, prompts: 600 });
   const ids = prompts.map(({ text }) => encodePrompt(tokenizer, text));
-  const sampling = { key: fold(key(world), "replies"), samples: 2, maxNewTokens, eos: specialId(tokenizer, END) };
+  const sampling = { key: fold(key(world), "replies"), samples: 2, maxNewTokens, ...endsOf(tokenizer) };
   return generate({ config, params: policy }, ids, sampling).flatMap((replies, i): Pair[] => {
     const [chosen, rejected] = replies.map((reply) => decodeCompletion(tokenizer, reply.ids)) as [string, string];
     return chosen === rejected ? [] : [{ id: `${i}`, prompt: prompts[i]?.text as string, chosen, rejected }];

@@ -1,6 +1,7 @@
 /** A model so small that its numbers are known, and the way to run a stage to its end. */
 import { assert } from "@std/assert";
-import { CHAT_TOKENS, END, specialId } from "../../lib/data/chat.ts";
+import { specialId } from "../../lib/data/chat.ts";
+import { CHAT_TOKENS, END } from "../../lib/data/chat_tokens.ts";
 import { encode } from "../../lib/data/tokenizer.ts";
 import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
 import type { Event, Metrics } from "../../lib/flow/event.ts";
