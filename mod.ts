@@ -127,6 +127,7 @@ export { decodePair, type Pair } from "./lib/data/pair.ts";
 export type { Reward, Sample } from "./lib/data/reward.ts";
 export { type LoadOptions, pairReader, readPairs, readUnpaired, unpairedReader } from "./lib/data/load.ts";
 export type { ReadOptions } from "./lib/data/data_reader.ts";
+export { ROW_SHAPES, type RowShape } from "./lib/data/shapes.ts";
 export { decodeUnpaired, unpair, type UnpairedRow } from "./lib/data/unpaired.ts";
 export { decodeRanked, type RankedPairs, rankedPairs, type RankedRow } from "./lib/data/ranked.ts";
 export {

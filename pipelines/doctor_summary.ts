@@ -9,9 +9,14 @@ const [WIDTH, SHOWN] = [100, 12];
 /** Findings for `--json`, and to read; any finding sets the exit code. */
 export function doctorSummary({ findings, loaded: { report }, source }: Patient & Diagnosis): Summary {
   const head = `${counted(report.rows, "row")} in ${source}: ${tallyOf(findings)}`;
+  const shape = report.source?.shape;
   return {
-    json: { rows: report.rows, findings },
-    table: [head, ...findings.map((finding, i) => shown(finding, findings[i + 1]?.remedy))].join("\n\n"),
+    json: { rows: report.rows, ...shape && { shape: shape.name }, findings },
+    table: [
+      head,
+      ...shape ? [`${shape.sentence}.`] : [],
+      ...findings.map((finding, i) => shown(finding, findings[i + 1]?.remedy)),
+    ].join("\n\n"),
     exit: findings.length > 0 ? 1 : 0,
   };
 }

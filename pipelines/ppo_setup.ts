@@ -8,6 +8,7 @@ import {
   initCritic,
   inputFailure,
   type KlControl,
+  type LoadedState,
   loadReward,
   number,
   once,
@@ -26,7 +27,7 @@ import {
   type SettingValues,
   type Stage,
 } from "../mod.ts";
-import { fitting, judgeReward, settings } from "./reward.ts";
+import { fitting, judgeReward, margins, settings } from "./reward.ts";
 import { SETUP } from "./setup.ts";
 import { optimizerFields, optimizerOptions } from "./training.ts";
 
@@ -75,7 +76,7 @@ export interface FittedReward {
 }
 
 /** Fits a reward model to the pairs, unless there is a reward already. */
-export function reward(s: Settings): Stage<PolicyState & PairState & RowState, FittedReward> {
+export function reward(s: Settings): Stage<PolicyState & LoadedState & RowState, FittedReward> {
   if (s.reward !== null) {
     return once("reward", () => ({ reward: null, rewardEvaluation: null }), {
       needs: [],
@@ -84,6 +85,7 @@ export function reward(s: Settings): Stage<PolicyState & PairState & RowState, F
   }
   return pipeline("fitReward", [
     labelled(s.rewardPairs),
+    margins(settings.values),
     fitBradleyTerry(fitting({
       ...settings.values,
       ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },

@@ -5,6 +5,7 @@ import {
   evaluateReward,
   fitBradleyTerry,
   type FitBradleyTerryOptions,
+  type LoadedState,
   loadPairs,
   number,
   once,
@@ -34,6 +35,9 @@ export const settings = define({
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
   validation: number(0.1, { above: 0, below: 1, help: "share of the training prompts that tell when to stop" }),
+  margins: oneOf(["auto", "use", "ignore"], {
+    help: "by how much chosen must win; auto: a margin of your own, in nats, but not a data set's scores",
+  }),
   surprise: oneOf(["auto", "read", "ignore"], {
     help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
   }),
@@ -54,12 +58,23 @@ export function fitting(
   };
 }
 
+/** Leaves margins where they are asked for: what a data set scores in is no unit of reward. */
+export function margins(
+  s: Pick<typeof settings.values, "margins">,
+): Stage<RowState & LoadedState, Pick<RowState, "rows">> {
+  return once("margins", ({ rows, report }: RowState & LoadedState) => {
+    const use = s.margins === "use" || (s.margins === "auto" && report.source?.shape === undefined);
+    return { rows: use ? rows : rows.map(({ margin: _, ...row }) => row) };
+  }, { needs: ["rows", "report"], adds: ["rows"] });
+}
+
 /** What follows when the pairs are there. */
 export const learnReward = (s: typeof settings.values) =>
   [
     vocabulary(s),
     tokenize(overflowOf(s)),
     warmStart(s),
+    margins(s),
     fitBradleyTerry(fitting(s)),
     judgeReward(s),
   ] as const;

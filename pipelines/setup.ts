@@ -25,6 +25,7 @@ import {
   readTable,
   type RefState,
   type ReplyEvaluation,
+  ROW_SHAPES,
   type RowState,
   type SettingValues,
   sftUpdate,
@@ -44,11 +45,17 @@ import {
   worldVocabulary,
 } from "../fixtures/world/shipped.ts";
 
+/** How the rows of `--data` are read. */
+export const ROWS = oneOf(ROW_SHAPES, {
+  help: "own data: how rows say what is chosen; auto: by their columns; pairs: chosen and rejected, as hh-rlhf's too",
+});
+
 /** The settings that every training pipeline has. */
 export const SETUP = {
   data: file({
     help: "preference pairs to train on, .jsonl, .json, .csv or .parquet, also gzipped; without it, the fixture world",
   }),
+  rows: ROWS,
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
   }),
@@ -75,11 +82,11 @@ type PairSetup = Omit<Setup, "world" | "prompts">;
 export function pairsOf(s: PairSetup): PairSource {
   return s.data === null
     ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) })
-    : fileSource(s.data);
+    : fileSource(s.data, s);
 }
 
-function fileSource(path: string): PairSource {
-  return () => readTable(path, pairReader({ name: path }));
+function fileSource(path: string, { rows }: Pick<PairSetup, "rows">): PairSource {
+  return () => readTable(path, pairReader({ name: path, rows }));
 }
 
 function annotatorOf(s: PairSetup): AnnotatorOptions {
@@ -123,7 +130,7 @@ export function warmStart(s: PairSetup): Stage<VocabularyState & RowState, Pick<
 
 /** What to learn to say: the world's training text, or the chosen replies of the user's pairs. */
 export function demonstrations(
-  s: Pick<Setup, "data" | "heldOut" | "context" | "overflow"> & { readonly passages: number },
+  s: Pick<Setup, "data" | "rows" | "heldOut" | "context" | "overflow"> & { readonly passages: number },
 ): Stage<object, VocabularyState & DemonstrationState> {
   const { data } = s;
   if (data === null) {
@@ -133,7 +140,7 @@ export function demonstrations(
     });
   }
   return pipeline("demonstrations", [
-    loadPairs(fileSource(data), s),
+    loadPairs(fileSource(data, s), s),
     fitTokenizer({ ...SMALL, contextLength: s.context }),
     tokenize(overflowOf(s)),
     demonstrateChosen(),

@@ -6,7 +6,7 @@ import { textSizes } from "./sizes.ts";
 import { sftSummary } from "./summary.ts";
 import { training, trainingFields } from "./training.ts";
 
-const { data, overflow, heldOut, context, world, prompts } = SETUP;
+const { data, rows, overflow, heldOut, context, world, prompts } = SETUP;
 
 export const settings = define({
   lr: number(2e-3, { above: 0, help: "peak learning rate", defaultWith: { model: 2e-5 } }),
@@ -14,7 +14,7 @@ export const settings = define({
   batchSize: count(32, { atLeast: 1, help: "texts of one optimizer step" }),
   ...trainingFields({ schedule: "cosine", beta2: 0.99 }),
   passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 200000" }),
-  ...{ data, overflow, heldOut, context, world, prompts },
+  ...{ data, rows, overflow, heldOut, context, world, prompts },
 });
 
 export const sft = (s: typeof settings.values) =>

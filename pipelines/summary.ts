@@ -45,8 +45,10 @@ function goldOf(
 }
 
 /** What became of the rows. */
-export function countsOf({ report, pairs, heldOutPairs }: LoadedState): Readonly<Record<string, number>> {
+export function countsOf({ report, pairs, heldOutPairs }: LoadedState): Readonly<Record<string, number | string>> {
+  const shape = report.source?.shape;
   return {
+    ...shape && { shape: shape.name },
     pairs: report.kept,
     training: pairs.length,
     heldOut: heldOutPairs.length,

@@ -48,7 +48,7 @@ export function faultCounter(drop: readonly string[]): FaultCounter {
 export interface Keeper<R, T> {
   readonly data: readonly T[];
   readonly add: (row: R) => void;
-  readonly account: () => Omit<SourceReport, "made">;
+  readonly account: () => Omit<SourceReport, "made" | "shape">;
 }
 
 /** A keeper that keeps `each` of a row, which `textsOf` tells apart from others of its prompt. */

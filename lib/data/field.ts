@@ -14,10 +14,11 @@ export type Read<T> = Result<readonly Fault[], T>;
 /** What a row compares: two completions, one that is good or bad, or several from the best to the worst. */
 export type RowKind = "pairs" | "unpaired" | "ranked";
 
+/** The fields that rows need, and all that they may have. */
+export type Names = { readonly needed: readonly string[]; readonly known: readonly string[] };
+
 /** The fields that a row may have; others are left unread, and a report names them. Those needed come first. */
-export const FIELDS: Readonly<
-  Record<RowKind, { readonly needed: readonly string[]; readonly known: readonly string[] }>
-> = {
+export const FIELDS: Readonly<Record<RowKind, Names>> = {
   pairs: {
     needed: ["chosen", "rejected"],
     known: ["id", "prompt", "chosen", "rejected", "margin", "label", "weight"],
@@ -78,8 +79,8 @@ export function decodeFields<T>(
  * The needed fields must be there, and no other name may be a slip for one that the row lacks: read over, a `lable` would
  * train as if there were none.
  */
-export function readNames(fields: Fields, kind: RowKind): Read<Nothing> {
-  const { known, needed } = FIELDS[kind];
+export function readNames(fields: Fields, kind: RowKind | Names): Read<Nothing> {
+  const { known, needed } = typeof kind === "string" ? FIELDS[kind] : kind;
   const lacking = known.filter((name) => !has(fields, name));
   const slips = Object.keys(fields).flatMap((name) => {
     const meant = known.includes(name) ? undefined : nearest(name, lacking);

@@ -12,17 +12,24 @@ export type Place = { readonly row: number; readonly line?: number };
  * Rules that a readable row can fail. The run goes on without such a row, and names it.
  *
  * `identical`: chosen and rejected say the same · `emptyReply`: one of them is empty · `oddDialogue`: the two dialogues
- * differ before the last turn · `overlong`: more tokens than the context · `noCompletion`: the prompt alone fills the
+ * differ before the last turn · `tie`: whoever compared them preferred neither · `ownTurns`: two conversations that went
+ * their own ways before the last turn · `alone`: a rated reply whose prompt has no other · `overlong`: more tokens than the context · `noCompletion`: the prompt alone fills the
  * context · `noPrompt`: the completion alone does · `identicalWhenCut`: cut to the context, both are the same.
  */
 export type DropReason =
   | "identical"
   | "emptyReply"
   | "oddDialogue"
+  | "tie"
+  | "ownTurns"
+  | "alone"
   | "overlong"
   | "noCompletion"
   | "noPrompt"
   | "identicalWhenCut";
+
+/** Reasons that lie in how comparisons are collected: such rows are expected, and no share of them stops a load. */
+export const EXPECTED: readonly DropReason[] = ["tie", "ownTurns"];
 
 /** One rule that a row fails; `unreadable` rows stop a run, for their author meant something else. */
 export type Issue = {

@@ -1,7 +1,7 @@
 /**
  * What became of the rows: kept, dropped and truncated, with the names of those that were not kept whole.
  */
-import type { DropReason, Issue } from "./issue.ts";
+import { type DropReason, EXPECTED, type Issue } from "./issue.ts";
 
 /** The rows that met one fate, all of them, in order. */
 export type Tally<Reason> = { readonly reason: Reason; readonly ids: readonly string[] };
@@ -24,8 +24,10 @@ export type LoadReport = {
 
 /** What a source held. */
 export type SourceReport = {
-  /** Rows of the source, where each gives several: ranked ones that were made pairs, pairs that were made unpaired rows. */
-  readonly made?: { readonly from: number; readonly kind: "ranked rows" | "pairs" };
+  /** Rows of the source, where they are of another kind: ranked ones and rated replies, made pairs; pairs, made unpaired rows. */
+  readonly made?: { readonly from: number; readonly kind: "ranked rows" | "pairs" | "rated replies" };
+  /** The data set whose row shape was read, and what was made of its columns; absent for rows of our own fields. */
+  readonly shape?: { readonly name: string; readonly sentence: string };
   /** Different prompts of the kept rows; those that differ in blanks alone are one. */
   readonly prompts: number;
   /** Rows kept that say the same as an earlier one, prompt and completions. */
@@ -41,6 +43,9 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   identical: "chosen and rejected are identical",
   emptyReply: "a reply is empty",
   oddDialogue: "chosen and rejected do not share the turns before the last",
+  tie: "neither reply was preferred",
+  ownTurns: "the two conversations went their own ways before the last turn",
+  alone: "there is no other reply to their prompt",
   overlong: "prompt and completion have more tokens than the context",
   noCompletion: "the prompt leaves no room for a completion token",
   noPrompt: "the completion leaves no room for a prompt token",
@@ -97,7 +102,7 @@ export function reportText({ rows, kept, dropped, truncated, unread, source }: L
   ].join("\n");
 }
 
-function sourceLines({ made, prompts, repeated, bytes }: SourceReport): readonly string[] {
+function sourceLines({ shape, made, prompts, repeated, bytes }: SourceReport): readonly string[] {
   const number = (n: number): string => n.toLocaleString("en-US");
   const size = bytes < 1e5 ? `${number(bytes)} bytes` : `${(bytes / 1e6).toFixed(1)} MB`;
   const again = repeated === 0
@@ -106,6 +111,7 @@ function sourceLines({ made, prompts, repeated, bytes }: SourceReport): readonly
     ? "1 row repeats"
     : `${number(repeated)} rows repeat`;
   return [
+    ...shape === undefined ? [] : [`${shape.sentence}.`],
     ...made === undefined ? [] : [`They were made from ${number(made.from)} ${made.kind}.`],
     `${number(prompts)} different prompt${prompts === 1 ? "" : "s"}, ${again} an earlier one; ${size} in memory.`,
   ];
@@ -124,11 +130,11 @@ export function firstSentences(sentences: readonly string[], count: number): rea
 
 /** The sentence that refuses to go on when more than a share of the rows would be dropped; `undefined` when it may. */
 export function lossSentence(action: string, { rows, kept, dropped }: LoadReport, most: number): string | undefined {
-  const lost = countOf(dropped);
-  if (lost > most * rows) {
-    return `Cannot ${action} as at most ${100 * most} % of the rows may be dropped: ${lost} of ${rows} would be`;
+  const faulty = countOf(dropped.filter(({ reason }) => !EXPECTED.includes(reason)));
+  if (faulty > most * rows) {
+    return `Cannot ${action} as at most ${100 * most} % of the rows may be dropped: ${faulty} of ${rows} would be`;
   }
   return kept > 0
     ? undefined
-    : `Cannot ${action} as at least one row must be left: ${lost} of ${rows} would be dropped`;
+    : `Cannot ${action} as at least one row must be left: ${countOf(dropped)} of ${rows} would be dropped`;
 }

@@ -8,6 +8,7 @@ import { readCells } from "./cells.ts";
 import { ALL_FIELDS } from "./field.ts";
 import { type Fault, type Place, tooLong, unreadable } from "./issue.ts";
 import { jsonLines, jsonWhole } from "./json_rows.ts";
+import { SHAPE_COLUMNS } from "./shapes.ts";
 
 /** Where rows go. */
 export interface RowSink {
@@ -86,10 +87,12 @@ function placeOf(row: number, line: number | undefined): Place {
 }
 
 /** What no first character tells, the ending of the name does, or a field of ours in the header. */
+const isKnown = (column: string): boolean => ALL_FIELDS.includes(column) || SHAPE_COLUMNS.includes(column);
+
 function isCsv(header: string, name: string): boolean {
   const [, ending] = /\.(csv|tsv|json|jsonl|ndjson)(?:\.gz)?$/i.exec(name) ?? [];
   if (ending !== undefined) return /^.sv$/i.test(ending);
-  return header.split(/[,;\t]/).some((cell) => ALL_FIELDS.includes(cell.trim().replace(/^"|"$/g, "")));
+  return header.split(/[,;\t]/).some((cell) => isKnown(cell.trim().replace(/^"|"$/g, "")));
 }
 
 /** A record with plain numbers, and without the fields that nobody wanted. */

@@ -98,6 +98,12 @@ const DROPPED: Readonly<Partial<Record<DropReason, (rows: string) => Verdict>>> 
     sentence: `${rows} whose two dialogues part before the last turn: the replies answer different prompts.`,
     remedy: "Drop them, or cut both to the turns that they share.",
   }),
+  alone: (rows) => ({
+    kind: "alone",
+    severity: "warning",
+    sentence: `${rows} with a rated reply whose prompt has no other: they make no pair.`,
+    remedy: "Look for the other replies: the file may have been cut, or sampled by rows instead of by prompts.",
+  }),
 };
 
 /** Rows that reading dropped. */

@@ -6,6 +6,7 @@ export type FindingKind =
   | "identical"
   | "empty"
   | "odd-dialogue"
+  | "alone"
   | "near-duplicate"
   | "conflict"
   | "swapped"

@@ -11,6 +11,8 @@ export type Metrics = Readonly<Record<string, number>>;
 export type Note =
   /** Something to look at: a prompt with two replies, a generated text. */
   | { readonly type: "sample"; readonly fields: Readonly<Record<string, string | number>> }
+  /** Something to know, such as how data were read. */
+  | { readonly type: "remark"; readonly message: string }
   /** Something to worry about, and what would help. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -98,6 +98,8 @@ export function advanceProgress(before: Progress, event: Event, now: number): Pr
     }
     case "warning":
       return { ...quiet, notes: [`Warning from ${path.join("/")}: ${event.message}`] };
+    case "remark":
+      return { ...quiet, notes: [event.message] };
     case "sample":
       return { ...quiet, notes: [Object.entries(event.fields).map(([name, value]) => `${name}: ${value}`).join("  ")] };
   }

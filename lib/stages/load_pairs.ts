@@ -30,10 +30,11 @@ export interface LoadedState extends PairState {
  */
 export function loadPairs(source: PairSource, options: { readonly heldOut?: number } = {}): Stage<object, LoadedState> {
   const { heldOut = 0.1 } = options;
-  return attempt("loadPairs", async (_: object, { key }) => {
+  return attempt("loadPairs", async (_: object, { key, emit }) => {
     const loaded = await source(fold(key, "source"));
     if (loaded._tag === "Left") return loaded;
     const { data, report } = loaded.right;
+    if (report.source?.shape !== undefined) emit({ type: "remark", message: report.source.shape.sentence });
     const split = splitByPrompt(fold(key, "split"), data, heldOut);
     return right({ pairs: split.train, heldOutPairs: split.heldOut, report });
   }, { needs: [], adds: ["pairs", "heldOutPairs", "report"] });
