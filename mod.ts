@@ -60,6 +60,7 @@ export {
   take,
 } from "./lib/grad/layers.ts";
 export type { RotaryTable } from "./lib/grad/layers.ts";
+export { type LowRank, lowRankLinear, scaleColumns } from "./lib/grad/low_rank.ts";
 export { entropies } from "./lib/grad/entropies.ts";
 export { accumulateGrads, type Gradient, type Loss, valueAndGrad } from "./lib/grad/value_and_grad.ts";
 export { derive, type Vjp } from "./lib/grad/primitive.ts";
@@ -83,7 +84,10 @@ export type {
   RotaryPositions,
   RotaryScaling,
 } from "./lib/model/architecture.ts";
-export { project, type Weight } from "./lib/model/project.ts";
+export { type AdaptedWeight, project, type Weight, type WeightChange } from "./lib/model/project.ts";
+export { initAdapter, mergeAdapter, unmergeAdapter, withAdapter, withoutAdapter } from "./lib/model/lora.ts";
+export type { Adapter, AdapterOptions, LayerAdapter, Projection } from "./lib/model/lora.ts";
+export { type TrainedPart, trainedPart, withTrained } from "./lib/model/trained.ts";
 export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";
 export { initReward, lastTokens, rewards, values, valuesAt } from "./lib/model/heads.ts";
@@ -247,6 +251,7 @@ export type { FlagOptions, SettingFields, Settings, SettingValues, Unread } from
 export type { PairState, PolicyState, RefLogpsState, RefState, RowState } from "./lib/stages/state.ts";
 export { type LoadedState, loadPairs, type PairSource } from "./lib/stages/load_pairs.ts";
 export { fitTokenizer, initPolicy, type VocabularyState } from "./lib/stages/init_policy.ts";
+export { adaptPolicy, mergePolicy } from "./lib/stages/adapt_policy.ts";
 export { tokenize } from "./lib/stages/tokenize.ts";
 export { exampleOf, freezeRef, logpsOf, refLogps } from "./lib/stages/reference.ts";
 export { demonstrateChosen, type Demonstration, type DemonstrationState, sftUpdate } from "./lib/stages/sft_update.ts";

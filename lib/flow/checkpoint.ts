@@ -1,5 +1,6 @@
 /** Checkpoints: a moment of a run as plain data that can be cloned, encoded, and gone on from. */
 import { alias, type Dtype, floats, isTensor, type Tensor, tensor } from "../tensor/tensor.ts";
+import { leaves } from "../tensor/tree.ts";
 import { isRecord, notData } from "./content_hash.ts";
 import type { Path } from "./event.ts";
 
@@ -22,7 +23,10 @@ export interface Checkpoint {
   readonly training: Packed;
 }
 
-/** A tree whose tensors are plain records `{ "~tensor": dtype, shape, data }` with copies of the numbers. */
+/**
+ * A tree whose tensors are plain records: `{ "~tensor": dtype, shape, data }` with copies of the numbers, or for what was
+ * loaded `{ "~loaded": path, shape }`.
+ */
 export type Packed = unknown;
 
 /** What a checkpoint is compared with before a run goes on from it. */
@@ -32,6 +36,19 @@ interface PackedTensor {
   readonly "~tensor": Dtype;
   readonly shape: readonly number[];
   readonly data: Float32Array | Float64Array;
+}
+
+interface LoadedTensor {
+  readonly "~loaded": string;
+  readonly shape: readonly number[];
+}
+
+/** Where tensors that are loaded again on resume stand in the state, by their numbers. */
+export type Places = WeakMap<object, string>;
+
+/** The places of all tensors of a state. */
+export function placesOf(state: unknown): Places {
+  return new WeakMap(leaves(state).map(([path, t]) => [floats(t), path] as const));
 }
 
 /** Replaces the leaves of a tree, arrays and records are rebuilt; what `leaf` does not know must be data. */
@@ -57,24 +74,35 @@ function sharing<A extends object, B>(make: (a: A) => B): (identity: object, a: 
   };
 }
 
-/** A copy of a tree as plain data. Tensors that share their numbers share them in the copy. @throws {TypeError} if something in it is not data */
-export function packState(tree: unknown): Packed {
+/**
+ * A copy of a tree as plain data. Tensors that share their numbers share them in the copy; of those that were loaded it
+ * holds the place.
+ *
+ * @throws {TypeError} if something in it is not data
+ */
+export function packState(tree: unknown, loaded: Places = new WeakMap()): Packed {
   const numbers = sharing((view: Float32Array | Float64Array) => view.slice());
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(tree, (value) => {
     if (isTensor(value)) {
-      const view = floats(value);
+      const view = floats(value), place = loaded.get(view);
+      if (place !== undefined) return { "~loaded": place, shape: [...value.shape] } satisfies LoadedTensor;
       return { "~tensor": value.dtype, shape: [...value.shape], data: numbers(view, view) } satisfies PackedTensor;
     }
     return ArrayBuffer.isView(value) ? arrays(value, value) : undefined;
   }, "state");
 }
 
-/** The tree that was packed, in memory of its own. */
-export function unpackState(packed: Packed): unknown {
+/** The tree that was packed, in memory of its own but for what was loaded. */
+export function unpackState(packed: Packed, loaded: unknown = {}): unknown {
+  const places = new Map(leaves(loaded));
   const tensors = sharing((t: PackedTensor): Tensor => tensor(t.shape, t.data, t["~tensor"]));
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(packed, (value) => {
+    if ("~loaded" in value) {
+      const { "~loaded": place, shape } = value as LoadedTensor;
+      return alias(places.get(place) as Tensor, shape);
+    }
     if (isPackedTensor(value)) return alias(tensors(value.data, value), value.shape);
     return ArrayBuffer.isView(value) ? arrays(value, value) : undefined;
   }, "state");

@@ -1,5 +1,13 @@
 /** Where a run stands between two visits, and how a checkpoint is made of it and found again. */
-import { type Checkpoint, differences, type Identity, packState, unpackState } from "./checkpoint.ts";
+import {
+  type Checkpoint,
+  differences,
+  type Identity,
+  packState,
+  type Places,
+  placesOf,
+  unpackState,
+} from "./checkpoint.ts";
 import { contentHash } from "./content_hash.ts";
 import { type Event, type Path, showPath } from "./event.ts";
 import { isWithin, type Visit } from "./visit.ts";
@@ -17,6 +25,8 @@ export interface Standing {
   readonly made: Fields;
   /** Content hashes of what was given and loaded before; absent if nobody asks. */
   readonly loaded?: Readonly<Record<string, string>> | undefined;
+  /** Where what was loaded stands in the state, once training has begun; absent if nobody asks. */
+  readonly places?: Places | undefined;
   /** The checkpoint to go on from, until the run arrives at its place. */
   readonly ahead?: Checkpoint | undefined;
   /** The part of the next scan that was done before the checkpoint. */
@@ -50,10 +60,15 @@ export function arrive(standing: Standing, visit: Visit | Event): Standing {
   const loops = visit.type === "visit"
     ? visit.work.type === "scan"
     : visit.type === "start" && visit.steps !== undefined;
-  const here = { ...standing, training: standing.training || loops };
+  const begins = loops && !standing.training;
+  const here = !begins ? standing : {
+    ...standing,
+    training: true,
+    ...standing.loaded !== undefined && { places: placesOf(standing.state) },
+  };
   const { ahead } = standing;
   if (ahead === undefined || visit.type !== "visit" || showPath(visit.path) !== showPath(ahead.at.path)) return here;
-  const { made, carry } = unpackState(ahead.training) as Training;
+  const { made, carry } = unpackState(ahead.training, here.state) as Training;
   const { step, steps } = ahead.at;
   return {
     ...here,
@@ -88,10 +103,14 @@ export function merge(standing: Standing, path: Path, adds: Fields): Standing {
 }
 
 /** The checkpoint of a moment in or before the stage at `path`. It shares no memory with the run. */
-export function checkpointOf({ made, loaded = {}, begun }: Standing, identity: Identity, path: Path): Checkpoint {
+export function checkpointOf(
+  { made, loaded = {}, places, begun }: Standing,
+  identity: Identity,
+  path: Path,
+): Checkpoint {
   const at = begun === undefined ? { path, step: 0 } : { path, step: begun.step, steps: begun.steps };
   const training: Training = { made, carry: begun?.carry };
-  return { ...identity, at, loaded, training: packState(training) };
+  return { ...identity, at, loaded, training: packState(training, places) };
 }
 
 /** Why the run cannot go on from the checkpoint ahead, a sentence each. */

@@ -4,30 +4,30 @@
 import { fold, type Key, normal } from "../tensor/random.ts";
 import { build, type Dtype, size, type Tensor } from "../tensor/tensor.ts";
 import type { DecoderConfig } from "./architecture.ts";
-import type { Weight } from "./project.ts";
+import type { Adapter } from "./lora.ts";
 
 export type { DecoderConfig } from "./architecture.ts";
 
 /**
  * Parameters of one layer, with h = heads·headDim and g = kvHeads·headDim. Matrices are `[out, in]` and multiply as
  * x·Wᵀ; norms have weights, and biases too where they are of type `layer`. An entry is there where the architecture has
- * that part, else absent.
+ * that part, else absent. `W` is the type of the matrices: tensors, or as a layer multiplies by them.
  */
-export interface LayerParams {
+export interface LayerParams<W = Tensor> {
   /** Weights of the norm before attention, `[d]`; unless norms are placed `after`. */
   readonly attentionNorm?: Tensor;
   /** Its bias, `[d]`. */
   readonly attentionNormBias?: Tensor;
   /** `[h, d]`; rows are heads one after another. */
-  readonly query: Weight;
+  readonly query: W;
   /** `[h]`. */
   readonly queryBias?: Tensor;
   /** `[g, d]`. */
-  readonly key: Weight;
+  readonly key: W;
   /** `[g]`. */
   readonly keyBias?: Tensor;
   /** `[g, d]`. */
-  readonly value: Weight;
+  readonly value: W;
   /** `[g]`. */
   readonly valueBias?: Tensor;
   /** Weights of the norm of queries, `[headDim]` or `[h]`. */
@@ -35,7 +35,7 @@ export interface LayerParams {
   /** Weights of the norm of keys, `[headDim]` or `[g]`. */
   readonly keyNorm?: Tensor;
   /** From attended values to the residual stream, `[d, h]`. */
-  readonly output: Weight;
+  readonly output: W;
   /** `[d]`. */
   readonly outputBias?: Tensor;
   /** Weights of the norm of what attention adds, `[d]`, where norms are placed `after` or `both`. */
@@ -47,15 +47,15 @@ export interface LayerParams {
   /** Its bias, `[d]`. */
   readonly mlpNormBias?: Tensor;
   /** `[mlp.size, d]`, where the MLP has a gate. */
-  readonly gate?: Weight;
+  readonly gate?: W;
   /** `[mlp.size]`. */
   readonly gateBias?: Tensor;
   /** `[mlp.size, d]`. */
-  readonly up: Weight;
+  readonly up: W;
   /** `[mlp.size]`. */
   readonly upBias?: Tensor;
   /** From the MLP to the residual stream, `[d, mlp.size]`. */
-  readonly down: Weight;
+  readonly down: W;
   /** `[d]`. */
   readonly downBias?: Tensor;
   /** Weights of the norm of what the MLP adds, `[d]`, where norms are placed `after` or `both`. */
@@ -78,6 +78,8 @@ export interface DecoderParams {
   readonly normBias?: Tensor;
   /** The language-model head where it is not the embedding, `[V, d]`. */
   readonly head?: Tensor;
+  /** What is added to matrices of the layers, if anything is: then training changes that alone. */
+  readonly adapter?: Adapter;
 }
 
 type Shapes = Readonly<Record<string, readonly number[]>>;

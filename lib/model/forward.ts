@@ -10,7 +10,8 @@ import type { Batch } from "../tensor/ragged.ts";
 import type { Dtype, Tensor } from "../tensor/tensor.ts";
 import { type DecoderConfig, type RotaryPositions, uncomputed } from "./architecture.ts";
 import type { DecoderParams, LayerParams } from "./decoder.ts";
-import { project } from "./project.ts";
+import { adaptedLayers } from "./lora.ts";
+import { project, type Weight } from "./project.ts";
 
 /** How layer `layer` attends from queries to keys and values, each `[T, …]`. */
 export type Attend = (qkv: readonly [Tensor, Tensor, Tensor], layer: number) => Tensor;
@@ -21,7 +22,7 @@ export function attentionShape({ attention: { heads, kvHeads, headDim } }: Decod
 }
 
 function layerForward(
-  p: LayerParams,
+  p: LayerParams<Weight>,
   x: Tensor,
   { eps, turn, attend }: {
     eps: number;
@@ -33,7 +34,7 @@ function layerForward(
   const attended = attend([turn(project(a, p.query)), turn(project(a, p.key)), project(a, p.value)]);
   const h = add(x, project(attended, p.output));
   const m = rmsNorm(h, p.mlpNorm as Tensor, eps);
-  return add(h, project(siluGate(project(m, p.gate as Tensor), project(m, p.up)), p.down));
+  return add(h, project(siluGate(project(m, p.gate as Weight), project(m, p.up)), p.down));
 }
 
 /** The rotary table of a config, for all positions of its context. */
@@ -72,7 +73,7 @@ export function forward(
   const { eps } = config.norm;
   const turn = (x: Tensor): Tensor => rotary(x, positions, tokens.rotary);
   const embedded = gatherRows(params.embedding, ids);
-  const hidden = params.layers.reduce(
+  const hidden = adaptedLayers(params).reduce(
     (x, layer, i) => layerForward(layer, x, { eps, turn, attend: (qkv) => attend(qkv, i) }),
     added === undefined ? embedded : add(embedded, added),
   );

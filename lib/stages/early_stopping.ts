@@ -2,8 +2,7 @@
 import type { Metrics } from "../flow/event.ts";
 import type { Fits } from "../flow/pipeline.ts";
 import type { Context, Scan, Stage, StepContext, StepResult } from "../flow/stage.ts";
-import { copy } from "../tensor/tensor.ts";
-import { treeMap } from "../tensor/tree.ts";
+import { copyTrained } from "../model/trained.ts";
 
 /** When to look, and how long to hope. */
 export interface EarlyStoppingOptions<State> {
@@ -67,7 +66,7 @@ export function earlyStopping<Needs, Adds extends object, Judged>(
     init: (state, context) => {
       const { carry, steps } = training.init(state, context);
       const { adds, loss } = look(carry, state, context);
-      return { carry: { training: carry, best: treeMap(copy, adds), loss, since: 0 }, steps };
+      return { carry: { training: carry, best: copyTrained(adds), loss, since: 0 }, steps };
     },
     step: (carry, context) => {
       const before = carry as Carry;
@@ -80,7 +79,7 @@ export function earlyStopping<Needs, Adds extends object, Judged>(
       if (!isLook(context, evaluations)) return { carry: after, ...told({}) };
       const { adds, loss } = look(next.carry, context.state, context);
       const better = loss < before.loss;
-      const kept = better ? { best: treeMap(copy, adds), loss, since: 0 } : { since: before.since + 1 };
+      const kept = better ? { best: copyTrained(adds), loss, since: 0 } : { since: before.since + 1 };
       return { carry: { ...after, ...kept }, ...told({ eval_loss: loss }) };
     },
     done: (carry) => (carry as Carry).best,

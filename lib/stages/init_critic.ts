@@ -3,6 +3,7 @@ import { once, type Stage } from "../flow/stage.ts";
 import { scale } from "../grad/ops.ts";
 import type { DecoderParams } from "../model/decoder.ts";
 import { type ValueHead, type ValueParams, zeroValueHead } from "../model/heads.ts";
+import { trainedPart } from "../model/trained.ts";
 import type { AdamwState } from "../optim/adamw.ts";
 import type { KlControl } from "../rl/kl_control.ts";
 import { tensor } from "../tensor/tensor.ts";
@@ -88,7 +89,10 @@ export function initCritic(options: InitCriticOptions): Stage<never, CriticState
     const optimizers = ppoOptimizers(update);
     return {
       value,
-      optimizers: { policy: optimizers.policy.init(state.policy), value: optimizers.value.init(value) },
+      optimizers: {
+        policy: optimizers.policy.init(trainedPart(state.policy)),
+        value: optimizers.value.init(trainedPart(value)),
+      },
       klControl,
     };
   }, { needs, adds: ["value", "optimizers", "klControl"] });

@@ -3,9 +3,10 @@ import { batches } from "../data/batches.ts";
 import { decodeCompletion } from "../data/chat.ts";
 import type { Metrics } from "../flow/event.ts";
 import { scan, type Stage } from "../flow/stage.ts";
-import { valueAndGrad } from "../grad/value_and_grad.ts";
+import { type Loss, valueAndGrad } from "../grad/value_and_grad.ts";
 import { kernels } from "../kernels/provider.ts";
 import { tokenLogps } from "../model/logps.ts";
+import { type TrainedPart, trainedPart, withTrained } from "../model/trained.ts";
 import type { AdamwState } from "../optim/adamw.ts";
 import { applyUpdates, type Transform, type Updated } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
@@ -51,13 +52,21 @@ export function ppoOptimizers(options: PpoUpdateOptions): Readonly<Record<keyof 
 
 type Needs = Taught & PolicyState & Pick<CriticState, "value" | "optimizers">;
 
+type Parts = Readonly<Record<keyof Trained, TrainedPart>>;
+
 interface Carry {
-  readonly trained: Trained;
+  /** What is trained of policy and critic. */
+  readonly trained: Parts;
   readonly optimizers: CriticState["optimizers"];
   /** The rollouts of every step. */
   readonly order: readonly Int32Array[];
   /** Whether the policy has gone as far as `targetKl` allows. */
   readonly stopped: boolean;
+}
+
+/** Policy and critic with what training has made of their trained parts. */
+function whole({ policy, value }: Needs, trained: Parts): Trained {
+  return withTrained<Trained>({ policy, value }, trained);
 }
 
 /** How far the first ratio may be from 1: not at all where kernels are batch invariant, else by rounding. */
@@ -82,7 +91,7 @@ function canary({ policy, config, tokenizer }: Needs, rollouts: readonly Rollout
 /** A step of both optimizers on the gradients of both. */
 function updated(
   { trained, optimizers }: Pick<Carry, "trained" | "optimizers">,
-  grads: Trained,
+  grads: Parts,
   options: PpoUpdateOptions,
 ): Pick<Carry, "trained" | "optimizers"> & { readonly metrics: Metrics } {
   const of = ppoOptimizers(options);
@@ -123,13 +132,16 @@ export function ppoUpdate(
   return scan("ppoUpdate", {
     init: ({ policy, value, optimizers, rollouts }: Needs, { key }) => {
       const order = batches(key, rollouts.length, { batchSize: minibatch, epochs });
-      const own = treeMap(copy, { trained: { policy, value }, optimizers });
+      const trained = trainedPart({ policy, value } satisfies Trained) as Parts;
+      const own = treeMap(copy, { trained, optimizers });
       return { carry: { ...own, order, stopped: false } as Carry, steps: order.length };
     },
     step: (carry, { step, state }) => {
       if (carry.stopped) return { carry, metrics: {} };
       const batch = minibatchOf(state, carry.order[step] as Int32Array);
-      const { loss, grads, metrics: means } = valueAndGrad(ppoObjective(state, batch, options))(carry.trained);
+      const lossOf = ppoObjective(state, batch, options);
+      const ofParts = (trained: Parts): Loss => lossOf(whole(state, trained));
+      const { loss, grads, metrics: means } = valueAndGrad(ofParts)(carry.trained);
       const metrics = divideMeans(means);
       const kl = metrics["policy/approxkl_avg"] as number;
       const ratio = metrics["val/ratio"] as number;
@@ -142,7 +154,7 @@ export function ppoUpdate(
         fault: first ? canary(state, batch.rollouts) : undefined,
       };
     },
-    done: ({ trained, optimizers }) => ({ ...trained, optimizers }),
+    done: ({ trained, optimizers }, state) => ({ ...whole(state, trained), optimizers }),
   }, {
     needs: [
       "config",

@@ -3,14 +3,17 @@ import type { TokenPair } from "../data/token_pair.ts";
 import { once, scan, type Stage } from "../flow/stage.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import { logps } from "../model/logps.ts";
+import { withoutAdapter } from "../model/lora.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
 import type { PolicyState, RefLogpsState, RefState, RowState } from "./state.ts";
 
-/** The policy as it is now becomes the reference: the same immutable tensors, no copy. */
+/** The policy as it is now, without its adapter if it has one, becomes the reference: the same tensors, no copy. */
 export function freezeRef(): Stage<PolicyState, RefState> {
-  return once("freezeRef", ({ policy }: PolicyState) => ({ ref: policy }), { needs: ["policy"], adds: ["ref"] });
+  return once("freezeRef", ({ policy }: PolicyState) => (
+    { ref: withoutAdapter(policy) }
+  ), { needs: ["policy"], adds: ["ref"] });
 }
 
 /** A pair as one prompt with two completions: chosen, then rejected. */

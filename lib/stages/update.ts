@@ -2,13 +2,12 @@
 import { batches, type BatchOptions } from "../data/batches.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { accumulateGrads, type Loss } from "../grad/value_and_grad.ts";
+import { copyTrained, type TrainedPart, trainedPart, withTrained } from "../model/trained.ts";
 import { adamw, type AdamwOptions, type AdamwState } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from "../optim/schedule.ts";
 import { applyUpdates, chain, type Transform } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
-import { copy } from "../tensor/tensor.ts";
-import { treeMap } from "../tensor/tree.ts";
 
 /** How a policy is trained, whatever the loss. */
 export interface UpdateOptions extends BatchOptions, Omit<AdamwOptions, "lr"> {
@@ -46,7 +45,7 @@ export function optimizerOf(options: UpdateOptions, steps: number): Transform<re
 export interface Objective<Needs, Params> {
   /** Fields of the state that it reads. */
   readonly needs: readonly (keyof Needs & string)[];
-  /** The parameters to begin with; they are copied. */
+  /** The parameters to begin with; what is trained of them is copied: where they have an adapter, that alone. */
   readonly params: (state: Needs) => Params;
   /** Ids of the data rows. */
   readonly rows: (state: Needs) => readonly { readonly id: string }[];
@@ -88,14 +87,16 @@ export function update<Needs, Params, Name extends string>(
   const { needs } = objective;
   return scan(name, {
     init: (state: Needs, { key }) => {
-      const params = treeMap(copy, objective.params(state));
+      const params = trainedPart(copyTrained(objective.params(state)));
       const order = batches(key, objective.rows(state).length, options);
       const optimizer = optimizerOf(options, order.length).init(params);
       return { carry: { params, optimizer, order }, steps: order.length };
     },
     step: ({ params, optimizer, order }, { step, steps, state }) => {
       const rows = order[step] as Int32Array;
-      const { loss, grads, metrics } = accumulateGrads(objective.loss(state))(params, parts(rows, microBatch));
+      const lossOf = objective.loss(state), base = objective.params(state);
+      const ofTrained = (trained: TrainedPart, part: Int32Array): Loss => lossOf(withTrained(base, trained), part);
+      const { loss, grads, metrics } = accumulateGrads(ofTrained)(params, parts(rows, microBatch));
       const next = optimizerOf(options, steps).update(grads, optimizer, params);
       return {
         carry: { params: applyUpdates(params, next.updates), optimizer: next.state, order },
@@ -103,6 +104,7 @@ export function update<Needs, Params, Name extends string>(
         rows: Array.from(rows, (row) => objective.rows(state)[row]?.id as string),
       };
     },
-    done: ({ params }) => ({ [adds]: params }) as Readonly<Record<Name, Params>>,
+    done: ({ params }, state) =>
+      ({ [adds]: withTrained(objective.params(state), params) }) as Readonly<Record<Name, Params>>,
   }, { needs, adds: [adds] });
 }
