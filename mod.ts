@@ -15,7 +15,7 @@ export type { ErrorOf, Failure, Result, Values } from "./lib/result.ts";
 
 // Kernels: which provider computes.
 export { type Backend, type KernelOptions, openKernels } from "./lib/kernels/provider.ts";
-export { type AttentionShape } from "./lib/kernels/kernels.ts";
+export type { Approximate, AttentionShape } from "./lib/kernels/kernels.ts";
 
 // Tensors: immutable values, trees of them, lifetimes, randomness as an argument, means that join.
 export { cast, copy, dispose, isTensor, item, scalar, size, tensor, zeros } from "./lib/tensor/tensor.ts";
@@ -48,20 +48,13 @@ export {
   sub,
   sum,
 } from "./lib/grad/ops.ts";
-export {
-  attention,
-  chosenLogProbs,
-  gatherRows,
-  linear,
-  rmsNorm,
-  rotary,
-  rotaryTable,
-  siluGate,
-  take,
-} from "./lib/grad/layers.ts";
-export type { RotaryTable } from "./lib/grad/layers.ts";
+export { addRow, attention, chosenLogProbs, gatherRows, linear, take } from "./lib/grad/layers.ts";
+export { gelu, geluGate, siluGate, softcap } from "./lib/grad/activations.ts";
+export { layerNorm, rmsNorm } from "./lib/grad/norms.ts";
+export { rotary, type RotaryScaling, type RotaryTable, rotaryTable } from "./lib/grad/rotary.ts";
 export { type LowRank, lowRankLinear, scaleColumns } from "./lib/grad/low_rank.ts";
 export { entropies } from "./lib/grad/entropies.ts";
+export type { LogitOptions } from "./lib/grad/logits.ts";
 export { accumulateGrads, type Gradient, type Loss, valueAndGrad } from "./lib/grad/value_and_grad.ts";
 export { derive, type Vjp } from "./lib/grad/primitive.ts";
 export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
@@ -69,7 +62,7 @@ export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 // Models: one decoder described by data, log-probabilities of completions, generation.
 export { decoderTree, headOf, initDecoder, parameterCount } from "./lib/model/decoder.ts";
 export { hiddenStates } from "./lib/model/forward.ts";
-export type { DecoderParams, LayerParams } from "./lib/model/decoder.ts";
+export type { DecoderParams, LanguageModel, LayerParams } from "./lib/model/decoder.ts";
 export type {
   AttentionConfig,
   DecoderConfig,
@@ -82,19 +75,18 @@ export type {
   PositionsByLayer,
   RmsNorm,
   RotaryPositions,
-  RotaryScaling,
 } from "./lib/model/architecture.ts";
 export { type AdaptedWeight, project, type Weight, type WeightChange } from "./lib/model/project.ts";
 export { initAdapter, mergeAdapter, unmergeAdapter, withAdapter, withoutAdapter } from "./lib/model/lora.ts";
 export type { Adapter, AdapterOptions, LayerAdapter, Projection } from "./lib/model/lora.ts";
 export { type TrainedPart, trainedPart, withTrained } from "./lib/model/trained.ts";
-export { logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
+export { entropiesAt, logitsAt, logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";
 export { initReward, lastTokens, rewards, values, valuesAt } from "./lib/model/heads.ts";
 export type { RewardParams, RewardReading, ValueHead, ValueParams } from "./lib/model/heads.ts";
 export { llamaConfig, llamaParams, llamaTensors } from "./lib/model/llama.ts";
 export { decodeSafetensors, encodeSafetensors } from "./lib/model/safetensors.ts";
-export { generate, type Generated, type GenerateOptions, type LanguageModel } from "./lib/model/generate.ts";
+export { generate, type Generated, type GenerateOptions } from "./lib/model/generate.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
 // Optimizers: transforms of gradients, and schedules.

@@ -3,11 +3,12 @@ import type { Floats } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
 import { empty, floats, type Tensor } from "../tensor/tensor.ts";
-import { logits } from "./logits.ts";
+import { type LogitOptions, logits } from "./logits.ts";
 import { derive } from "./primitive.ts";
 
 /**
- * Entropies of next-token distributions: out[i] = −Σ_v p_v log p_v with p = softmax(head · hidden[i]), in nats.
+ * Entropies of next-token distributions: out[i] = −Σ_v p_v log p_v with p = softmax(head · hidden[i]), the
+ * logits capped where there is a softcap, in nats.
  *
  * Its derivative by logit v is −p_v·(log p_v + out[i]). The logits exist for a chunk of rows at a time.
  *
@@ -15,8 +16,8 @@ import { derive } from "./primitive.ts";
  * @param head `[V, d]`
  * @returns `[N]`, each from 0 to log V
  */
-export function entropies(hidden: Tensor, head: Tensor): Tensor {
-  const { rows, vocab, forward, backward } = logits(hidden, head);
+export function entropies(hidden: Tensor, head: Tensor, options: LogitOptions = {}): Tensor {
+  const { rows, vocab, forward, backward } = logits(hidden, head, options);
   const { dtype } = hidden;
   const k = kernels(dtype);
   /** Turns a chunk of logits into log-probabilities, in place, and calls `row` with each row's place and probabilities. */

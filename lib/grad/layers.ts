@@ -2,8 +2,8 @@
 import type { AttentionShape, Floats } from "../kernels/kernels.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
 import { kernels } from "../kernels/provider.ts";
-import { build, type Dtype, empty, floats, showShape, size, type Tensor } from "../tensor/tensor.ts";
-import { logits } from "./logits.ts";
+import { build, empty, floats, showShape, size, type Tensor } from "../tensor/tensor.ts";
+import { type LogitOptions, logits } from "./logits.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { reshape } from "./ops.ts";
 import { derive } from "./primitive.ts";
@@ -17,37 +17,79 @@ function emptyLike(x: Tensor): Tensor {
 }
 
 /**
- * y = x·Wᵀ.
+ * y = x·Wᵀ + bias.
  *
  * @param x `[T, in]`
  * @param weight `[out, in]`, as model files store it
+ * @param bias `[out]`, if there is one
  * @returns `[T, out]`
- * @throws {TypeError} if the inner sizes differ
+ * @throws {TypeError} if the sizes differ
  */
-export function linear(x: Tensor, weight: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const [rows, inner] = matrix(x, "x");
   const [outer, columns] = matrix(weight, "weight");
-  if (inner !== columns || x.dtype !== weight.dtype) {
+  if (inner !== columns || x.dtype !== weight.dtype || (bias !== undefined && size(bias.shape) !== outer)) {
     throw new TypeError(
       `Cannot apply linear as the inner sizes must agree: x ${x.dtype} ${showShape(x.shape)}, ` +
-        `weight ${weight.dtype} ${showShape(weight.shape)}`,
+        `weight ${weight.dtype} ${showShape(weight.shape)}${
+          bias === undefined ? "" : `, bias ${showShape(bias.shape)}`
+        }`,
     );
   }
-  const { gemm } = kernels(x.dtype);
+  const k = kernels(x.dtype);
+  const everyRow = new Int32Array(bias === undefined ? 0 : rows); // the bias is the one row of a table
   const out = build(x.dtype, [rows, outer], (y) => {
-    gemm(rows, outer, inner, floats(x), asStored(inner), floats(weight), transposed(inner), y, outer, 0);
+    if (bias !== undefined) k.gatherRows(floats(bias), everyRow, y, outer);
+    const beta = bias === undefined ? 0 : 1;
+    k.gemm(rows, outer, inner, floats(x), asStored(inner), floats(weight), transposed(inner), y, outer, beta);
   });
-  return derive(out, [x, weight], (g, [needX, needWeight]) => [
+  const parents = bias === undefined ? [x, weight] : [x, weight, bias];
+  return derive(out, parents, (g, [needX, needWeight, needBias]) => [
     needX
       ? like(x, (dx) => {
-        gemm(rows, inner, outer, floats(g), asStored(outer), floats(weight), asStored(inner), dx, inner, 0);
+        k.gemm(rows, inner, outer, floats(g), asStored(outer), floats(weight), asStored(inner), dx, inner, 0);
       })
       : undefined,
     needWeight
       ? like(weight, (dw) => {
-        gemm(outer, inner, rows, floats(g), transposed(outer), floats(x), asStored(inner), dw, inner, 0);
+        k.gemm(outer, inner, rows, floats(g), transposed(outer), floats(x), asStored(inner), dw, inner, 0);
       })
       : undefined,
+    needBias && bias !== undefined
+      ? like(bias, (db) => {
+        db.fill(0);
+        k.scatterAddRows(floats(g), everyRow, db, outer);
+      })
+      : undefined,
+  ]);
+}
+
+/**
+ * The same row added to every row: y[t] = x[t] + row.
+ *
+ * @param x `[T, n]`
+ * @param row `[n]`
+ * @throws {TypeError} if the sizes differ
+ */
+export function addRow(x: Tensor, row: Tensor): Tensor {
+  const [rows, width] = matrix(x, "x");
+  if (size(row.shape) !== width) {
+    throw new TypeError(
+      `Cannot add a row as the sizes must agree: x is ${showShape(x.shape)}, row ${showShape(row.shape)}`,
+    );
+  }
+  const k = kernels(x.dtype);
+  const everyRow = new Int32Array(rows); // the one row of a table
+  const out = like(x, (y) => {
+    k.gatherRows(floats(row), everyRow, y, width);
+    k.axpy(1, floats(x), y, y);
+  });
+  return derive(out, [x, row], (g) => [
+    g,
+    like(row, (dRow) => {
+      dRow.fill(0);
+      k.scatterAddRows(floats(g), everyRow, dRow, width);
+    }),
   ]);
 }
 
@@ -76,71 +118,8 @@ export function gatherRows(table: Tensor, ids: Int32Array): Tensor {
 }
 
 /**
- * RMS norm by rows: y = x / √(mean x² + eps) · weight.
- *
- * @param x `[T, d]`
- * @param weight `[d]`
- * @see Zhang & Sennrich 2019, "Root mean square layer normalization", eq. 4
- */
-export function rmsNorm(x: Tensor, weight: Tensor, eps: number): Tensor {
-  const dim = size(weight.shape);
-  if (x.shape.at(-1) !== dim) {
-    throw new TypeError(
-      `Cannot apply rmsNorm as the rows of x must have the size of weight: ` +
-        `x is ${showShape(x.shape)}, weight ${showShape(weight.shape)}`,
-    );
-  }
-  const k = kernels(x.dtype);
-  const out = like(x, (y) => k.rmsNorm(floats(x), floats(weight), y, dim, eps));
-  return derive(out, [x, weight], (g) => {
-    const [dx, dWeight] = [emptyLike(x), emptyLike(weight)];
-    k.rmsNormBackward(floats(x), floats(weight), floats(g), floats(dx), floats(dWeight), dim, eps);
-    return [dx, dWeight];
-  });
-}
-
-/** Cosines and sines of the rotary angles, `[positions, headDim/2]`. */
-export interface RotaryTable {
-  /** Cosines, `[positions, headDim/2]`. */
-  readonly cos: Tensor;
-  /** Sines, `[positions, headDim/2]`. */
-  readonly sin: Tensor;
-}
-
-/**
- * Rotary angles: position p turns the pair (j, j + headDim/2) by p·theta^(−2j/headDim).
- *
- * @see Su et al. 2021, "RoFormer", eq. 15
- */
-export function rotaryTable(positions: number, options: { headDim: number; theta: number; dtype: Dtype }): RotaryTable {
-  const { headDim, theta, dtype } = options;
-  const half = headDim / 2;
-  const table = (f: (angle: number) => number): Tensor =>
-    build(dtype, [positions, half], (out) => {
-      for (let i = 0; i < out.length; i++) {
-        out[i] = f(Math.floor(i / half) * theta ** (-2 * (i % half) / headDim));
-      }
-    });
-  return { cos: table(Math.cos), sin: table(Math.sin) };
-}
-
-/**
- * Turns queries or keys by their positions.
- *
- * @param x `[T, heads·headDim]`
- * @param positions `[T]`
- */
-export function rotary(x: Tensor, positions: Int32Array, { cos, sin }: RotaryTable): Tensor {
-  const headDim = 2 * (cos.shape[1] as number);
-  const heads = (x.shape[1] as number) / headDim;
-  const k = kernels(x.dtype);
-  const turn = (from: Tensor, direction: 1 | -1): Tensor =>
-    like(from, (out) => k.rotary(floats(from), positions, floats(cos), floats(sin), out, heads, headDim, direction));
-  return derive(turn(x, 1), [x], (g) => [turn(g, -1)]); // a rotation's transpose is its inverse
-}
-
-/**
- * Causal grouped-query attention over ragged segments: out = softmax(scale · q·kᵀ)·v.
+ * Causal grouped-query attention over ragged segments: out = softmax(scale · q·kᵀ)·v, over the last `window` keys of each
+ * query and with capped scores where the shape says so.
  *
  * @param qkv queries `[T, heads·headDim]`, keys and values `[K, kvHeads·headDim]`
  * @param segments rows of six integers, see `Kernels`
@@ -166,21 +145,8 @@ export function attention(
 }
 
 /**
- * The gate of a gated MLP: silu(gate) · up, silu(x) = x·σ(x).
- *
- * @see Shazeer 2020, "GLU variants improve transformer", eq. 5
- */
-export function siluGate(gate: Tensor, up: Tensor): Tensor {
-  const k = kernels(gate.dtype);
-  return derive(like(gate, (out) => k.siluGate(floats(gate), floats(up), out)), [gate, up], (g) => {
-    const [dGate, dUp] = [emptyLike(gate), emptyLike(up)];
-    k.siluGateBackward(floats(gate), floats(up), floats(g), floats(dGate), floats(dUp));
-    return [dGate, dUp];
-  });
-}
-
-/**
- * Log-probabilities of chosen tokens: out[i] = log softmax(head · hidden[i])[targets[i]], in nats.
+ * Log-probabilities of chosen tokens: out[i] = log softmax(z)[targets[i]] with z = head · hidden[i], or capped
+ * z = softcap · tanh(head · hidden[i] / softcap), in nats.
  *
  * The logits exist for a chunk of rows at a time, never as `[N, V]`; the backward pass makes them again.
  *
@@ -190,8 +156,13 @@ export function siluGate(gate: Tensor, up: Tensor): Tensor {
  * @returns `[N]`
  * @throws {RangeError} if a target is outside the vocabulary
  */
-export function chosenLogProbs(hidden: Tensor, head: Tensor, targets: Int32Array): Tensor {
-  const { rows, vocab, forward, backward } = logits(hidden, head);
+export function chosenLogProbs(
+  hidden: Tensor,
+  head: Tensor,
+  targets: Int32Array,
+  options: LogitOptions = {},
+): Tensor {
+  const { rows, vocab, forward, backward } = logits(hidden, head, options);
   const bad = targets.findIndex((id) => id < 0 || id >= vocab);
   if (bad >= 0 || targets.length !== rows) {
     throw new RangeError(

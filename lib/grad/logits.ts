@@ -14,7 +14,13 @@ const CHUNK = 128;
 /** Reads, or writes over, the logits `[end − start, V]` of the rows start … end−1. */
 export type UseLogits = (logits: Floats, start: number, end: number) => void;
 
-/** The logits head · hidden[i] of every row, and how their gradient goes back. */
+/** How logits are made. */
+export interface LogitOptions {
+  /** Logits z become softcap · tanh(z / softcap); they stay if not given. */
+  readonly softcap?: number | undefined;
+}
+
+/** The logits of every row, and how their gradient goes back. */
 export interface Logits {
   readonly rows: number;
   readonly vocab: number;
@@ -28,27 +34,40 @@ export interface Logits {
  * @param hidden `[N, d]`
  * @param head `[V, d]`
  */
-export function logits(hidden: Tensor, head: Tensor): Logits {
+export function logits(hidden: Tensor, head: Tensor, { softcap }: LogitOptions = {}): Logits {
   const [rows, dim] = matrix(hidden, "hidden");
   const [vocab] = matrix(head, "head");
   const { dtype } = hidden;
   const k = kernels(dtype);
+  const chunkShape = [Math.min(CHUNK, rows), vocab];
   const [h, w] = [hidden, head].map(floats) as [Floats, Floats];
   const forward = (use: UseLogits): void =>
     withScratch(() => {
-      const scratch = floats(empty(dtype, [Math.min(CHUNK, rows), vocab]));
+      const scratch = floats(empty(dtype, chunkShape));
       for (let start = 0; start < rows; start += CHUNK) {
         const end = Math.min(start + CHUNK, rows);
         const chunk = scratch.subarray(0, (end - start) * vocab);
         const x = h.subarray(start * dim, end * dim);
         k.gemm(end - start, vocab, dim, x, asStored(dim), w, transposed(dim), chunk, vocab, 0);
+        if (softcap !== undefined) k.softcap(chunk, chunk, softcap);
         use(chunk, start, end);
       }
     });
+  /** `use`, and then from the gradient of capped logits to that of the logits. */
+  const uncapped = (use: UseLogits): UseLogits => (chunk, start, end) => {
+    if (softcap === undefined) return use(chunk, start, end);
+    withScratch(() => {
+      const capped = floats(empty(dtype, chunkShape)).subarray(0, chunk.length);
+      capped.set(chunk);
+      use(chunk, start, end);
+      k.softcapBackward(capped, chunk, chunk, softcap);
+    });
+  };
   const backward = (use: UseLogits): readonly [Tensor, Tensor] => {
     const [dHidden, dHead] = [empty(dtype, hidden.shape), zeros(dtype, head.shape)];
+    const backwards = uncapped(use);
     forward((chunk, start, end) => {
-      use(chunk, start, end);
+      backwards(chunk, start, end);
       const n = end - start;
       const [x, dx] = [h, floats(dHidden)].map((all) => all.subarray(start * dim, end * dim)) as [Floats, Floats];
       k.gemm(n, dim, vocab, chunk, asStored(vocab), w, asStored(dim), dx, dim, 0);

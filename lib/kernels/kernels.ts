@@ -28,7 +28,14 @@ export interface AttentionShape {
   readonly headDim: number;
   /** Factor on the scores q·k, usually headDim^(−1/2). */
   readonly scale: number;
+  /** How many of its keys a query sees, the last ones, itself included; all if not given. */
+  readonly window?: number;
+  /** Scaled scores s become softcap · tanh(s / softcap); they stay if not given. */
+  readonly softcap?: number;
 }
+
+/** How gelu x·Φ(x) is computed: as it is, or by ½x(1 + tanh(√(2/π)(x + 0.044715x³))). */
+export type Approximate = "none" | "tanh";
 
 /** What Adam needs to know in one step; `correction1` is 1 − β₁ᵗ and `correction2` is 1 − β₂ᵗ. */
 export interface AdamStep {
@@ -79,9 +86,14 @@ export interface Kernels<A extends Floats> {
   rmsNorm(x: A, weight: A, out: A, dim: number, eps: number): void;
   /** Gradients of `rmsNorm` for the output gradient `g`: dx is overwritten, dWeight `[dim]` is overwritten. */
   rmsNormBackward(x: A, weight: A, g: A, dx: A, dWeight: A, dim: number, eps: number): void;
+  /** out ← (x − mean x) / √(var x + eps) · weight + bias, by rows of `dim`; var is mean (x − mean x)². */
+  layerNorm(x: A, weight: A, bias: A, out: A, dim: number, eps: number): void;
+  /** Gradients of `layerNorm` for the output gradient `g`: dx, dWeight `[dim]` and dBias `[dim]` are overwritten. */
+  layerNormBackward(x: A, weight: A, g: A, dx: A, dWeight: A, dBias: A, dim: number, eps: number): void;
   /**
-   * Rotary embedding of x `[T, heads, headDim]`: the pair (j, j + headDim/2) turns by the angle of its position, whose
-   * cosines and sines are the row `positions[t]` of `cos` and `sin` `[P, headDim/2]`. `direction` −1 turns back.
+   * Rotary embedding of x `[T, heads, headDim]`: the pair (j, j + size/2) turns by the angle of its position, whose
+   * cosines and sines are the row `positions[t]` of `cos` and `sin` `[P, size/2]`; `size` is headDim if not given, and
+   * numbers of a head from `size` on stay. `direction` −1 turns back.
    */
   rotary(
     x: A,
@@ -92,10 +104,12 @@ export interface Kernels<A extends Floats> {
     heads: number,
     headDim: number,
     direction: 1 | -1,
+    size?: number,
   ): void;
   /**
    * out `[Q, heads, headDim]` ← softmax(scale · q·kᵀ)·v over each query's keys; lse `[Q, heads]` ← log Σ exp(scores).
-   * Rows no segment names become 0.
+   * With a window w these keys are the last w of them, with a softcap the scores are capped. Rows no segment names
+   * become 0.
    */
   attention(q: A, k: A, v: A, segments: Int32Array, out: A, lse: A, shape: AttentionShape): void;
   /**
@@ -118,6 +132,18 @@ export interface Kernels<A extends Floats> {
   siluGate(gate: A, up: A, out: A): void;
   /** Gradients of `siluGate`. */
   siluGateBackward(gate: A, up: A, g: A, dGate: A, dUp: A): void;
+  /** out ← gelu(gate) · up. */
+  geluGate(gate: A, up: A, out: A, approximate: Approximate): void;
+  /** Gradients of `geluGate`. */
+  geluGateBackward(gate: A, up: A, g: A, dGate: A, dUp: A, approximate: Approximate): void;
+  /** out ← gelu(x). */
+  gelu(x: A, out: A, approximate: Approximate): void;
+  /** dx ← g · gelu′(x). */
+  geluBackward(x: A, g: A, dx: A, approximate: Approximate): void;
+  /** out ← cap · tanh(x / cap); out may be x. */
+  softcap(x: A, out: A, cap: number): void;
+  /** dx ← g · (1 − (y/cap)²), the gradient of `softcap` by its result y; dx may be g. */
+  softcapBackward(y: A, g: A, dx: A, cap: number): void;
   /** logps[r] ← logits[r, targets[r]] − lse[r] and lse[r] ← log Σ_v exp logits[r, v], by rows of `vocab`. */
   logProbRows(logits: A, targets: Int32Array, logps: A, lse: A, vocab: number): void;
   /** logits[r, v] ← g[r]·(1[v = targets[r]] − exp(logits[r, v] − lse[r])), in place. */

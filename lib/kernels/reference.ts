@@ -5,7 +5,11 @@
  */
 
 import type { AdamStep, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
+import * as activations from "./reference_activations.ts";
 import { attention, attentionBackward } from "./reference_attention.ts";
+import * as norms from "./reference_norms.ts";
+
+const { sigmoid, ...activationKernels } = activations;
 
 /** A strided matrix `[rows, columns]` as doubles in row-major order. */
 function dense(x: Floats, strides: Strides, shape: readonly [rows: number, columns: number]): Float64Array {
@@ -55,44 +59,6 @@ function scatterAddRows(x: Floats, ids: Int32Array, out: Floats, dim: number): v
   }
 }
 
-/** 1 / √(mean x² + eps) of the row that starts at `row`. */
-function inverseRms(x: Floats, row: number, dim: number, eps: number): number {
-  let sum = 0;
-  for (let j = 0; j < dim; j++) sum += x[row + j]! ** 2;
-  return 1 / Math.sqrt(sum / dim + eps);
-}
-
-function rmsNorm(x: Floats, weight: Floats, out: Floats, dim: number, eps: number): void {
-  for (let row = 0; row < x.length; row += dim) {
-    const scale = inverseRms(x, row, dim, eps);
-    for (let j = 0; j < dim; j++) out[row + j] = x[row + j]! * scale * weight[j]!;
-  }
-}
-
-function rmsNormBackward(
-  x: Floats,
-  weight: Floats,
-  g: Floats,
-  dx: Floats,
-  dWeight: Floats,
-  dim: number,
-  eps: number,
-): void {
-  const sums = new Float64Array(dim);
-  for (let row = 0; row < x.length; row += dim) {
-    const scale = inverseRms(x, row, dim, eps);
-    let along = 0; // Σ g·w·x: the part of the gradient that lies along x, which the norm removes
-    for (let j = 0; j < dim; j++) {
-      const gx = g[row + j]! * x[row + j]!;
-      sums[j] = sums[j]! + gx * scale;
-      along += gx * weight[j]!;
-    }
-    const remove = along * scale ** 3 / dim;
-    for (let j = 0; j < dim; j++) dx[row + j] = g[row + j]! * weight[j]! * scale - x[row + j]! * remove;
-  }
-  dWeight.set(sums);
-}
-
 function rotary(
   x: Floats,
   positions: Int32Array,
@@ -102,10 +68,12 @@ function rotary(
   heads: number,
   headDim: number,
   direction: 1 | -1,
+  size: number = headDim,
 ): void {
-  const half = headDim / 2;
+  const half = size / 2;
   for (let row = 0; row < positions.length * heads; row++) {
     const at = row * headDim;
+    for (let j = size; j < headDim; j++) out[at + j] = x[at + j]!;
     const angle = positions[Math.floor(row / heads)]! * half;
     for (let j = 0; j < half; j++) {
       const c = cos[angle + j]!;
@@ -115,22 +83,6 @@ function rotary(
       out[at + j] = first * c - second * s;
       out[at + half + j] = second * c + first * s;
     }
-  }
-}
-
-const sigmoid = (x: number): number => x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x));
-
-function siluGate(gate: Floats, up: Floats, out: Floats): void {
-  for (let i = 0; i < out.length; i++) out[i] = gate[i]! * sigmoid(gate[i]!) * up[i]!;
-}
-
-function siluGateBackward(gate: Floats, up: Floats, g: Floats, dGate: Floats, dUp: Floats): void {
-  for (let i = 0; i < g.length; i++) {
-    const x = gate[i]!;
-    const s = sigmoid(x);
-    const dOut = g[i]!;
-    dGate[i] = dOut * up[i]! * s * (1 + x * (1 - s));
-    dUp[i] = dOut * x * s;
   }
 }
 
@@ -231,13 +183,11 @@ export const reference: Kernels<Floats> = {
   gemm,
   gatherRows,
   scatterAddRows,
-  rmsNorm,
-  rmsNormBackward,
+  ...norms,
   rotary,
   attention,
   attentionBackward,
-  siluGate,
-  siluGateBackward,
+  ...activationKernels,
   logProbRows,
   logProbRowsBackward,
   map,

@@ -9,14 +9,15 @@ interface Query {
   readonly keys: readonly number[];
 }
 
-/** The queries that the segments name, each with its key rows: prefix first, then its own past and itself. */
-function* queries(segments: Int32Array): Generator<Query> {
+/** The queries that the segments name, each with its key rows: prefix first, then its own past and itself; the last ones. */
+function* queries(segments: Int32Array, { window = Infinity }: AttentionShape): Generator<Query> {
   for (let s = 0; s < segments.length; s += SEGMENT) {
     const field = (i: number): number => segments[s + i]!;
     const [start, end, keyStart, past] = [field(0), field(1), field(4), field(5)];
     const prefix = range(field(2), field(3));
     for (let row = start; row < end; row++) {
-      yield { row, keys: [...prefix, ...range(keyStart, keyStart + past + row - start + 1)] };
+      const keys = [...prefix, ...range(keyStart, keyStart + past + row - start + 1)];
+      yield { row, keys: keys.slice(Math.max(keys.length - window, 0)) };
     }
   }
 }
@@ -46,6 +47,13 @@ function headsAt(shape: AttentionShape, head: number): {
   return { query: (row) => (row * heads + head) * headDim, key: (row) => (row * kvHeads + kvHead) * headDim };
 }
 
+/** A scaled score as it is used, and its derivative by the score before: capped if there is a cap. */
+function capped(score: number, { softcap }: AttentionShape): readonly [score: number, slope: number] {
+  if (softcap === undefined) return [score, 1];
+  const t = Math.tanh(score / softcap);
+  return [softcap * t, 1 - t * t];
+}
+
 /** `Kernels.attention` as plain loops. */
 export function attention(
   q: Floats,
@@ -60,10 +68,10 @@ export function attention(
   out.fill(0);
   lse.fill(0);
   const sum = new Float64Array(headDim);
-  for (const { row, keys } of queries(segments)) {
+  for (const { row, keys } of queries(segments, shape)) {
     for (let head = 0; head < heads; head++) {
       const at = headsAt(shape, head);
-      const scores = keys.map((key) => scale * dot(q, at.query(row), k, at.key(key), headDim));
+      const scores = keys.map((key) => capped(scale * dot(q, at.query(row), k, at.key(key), headDim), shape)[0]);
       const max = scores.reduce((a, b) => Math.max(a, b), -Infinity);
       const total = max + Math.log(scores.reduce((s, score) => s + Math.exp(score - max), 0));
       sum.fill(0);
@@ -90,15 +98,16 @@ export function attentionBackward(
 ): void {
   const { heads, headDim, scale } = shape;
   const [dQuery, dKey, dValue] = [new Float64Array(q.length), new Float64Array(k.length), new Float64Array(v.length)];
-  for (const { row, keys } of queries(segments)) {
+  for (const { row, keys } of queries(segments, shape)) {
     for (let head = 0; head < heads; head++) {
       const at = headsAt(shape, head);
       const here = at.query(row);
       const along = dot(g, here, out, here, headDim); // Σ_j p_j·(g·v_j), what the softmax subtracts
       for (const key of keys) {
         const there = at.key(key);
-        const p = Math.exp(scale * dot(q, here, k, there, headDim) - lse[row * heads + head]!);
-        const dScore = p * (dot(g, here, v, there, headDim) - along) * scale;
+        const [score, slope] = capped(scale * dot(q, here, k, there, headDim), shape);
+        const p = Math.exp(score - lse[row * heads + head]!);
+        const dScore = p * (dot(g, here, v, there, headDim) - along) * slope * scale;
         addHead(dQuery, here, dScore, k, there, headDim);
         addHead(dKey, there, dScore, q, here, headDim);
         addHead(dValue, there, p, g, here, headDim);

@@ -3,6 +3,8 @@
  *
  * Everything here is plain JSON. A part that is absent has the meaning it has in a Llama.
  */
+import type { RotaryScaling } from "../grad/rotary.ts";
+import type { Approximate, AttentionShape } from "../kernels/kernels.ts";
 
 /** How residual streams are normed, in every place where the decoder norms them. */
 export interface NormPlace {
@@ -31,31 +33,6 @@ export interface LayerNorm extends NormPlace {
   /** Added to the variance. */
   readonly eps: number;
 }
-
-/** Frequencies of rotary angles that are changed for longer contexts. */
-export type RotaryScaling =
-  | {
-    /** Every frequency is divided by `factor`. */
-    readonly type: "linear";
-    /** ≥ 1. */
-    readonly factor: number;
-  }
-  | {
-    /**
-     * Llama 3's: with n = originalContextLength · frequency / 2π turns in the original context, a frequency of
-     * n > highFrequencyFactor is kept, of n < lowFrequencyFactor divided by `factor`, and between them
-     * frequency · ((1 − s)/factor + s), s = (n − lowFrequencyFactor) / (highFrequencyFactor − lowFrequencyFactor).
-     */
-    readonly type: "llama3";
-    /** ≥ 1. */
-    readonly factor: number;
-    /** Turns below which a frequency is divided. */
-    readonly lowFrequencyFactor: number;
-    /** Turns above which it is kept. */
-    readonly highFrequencyFactor: number;
-    /** Tokens of the context before it was stretched. */
-    readonly originalContextLength: number;
-  };
 
 /**
  * Queries and keys are turned by angles: position p turns the pair (j, j + size/2) of every head by
@@ -137,7 +114,7 @@ export type MlpConfig =
     /** With a gate, gelu of it (Gemma), or without one (GPT-2). */
     readonly type: "gatedGelu" | "gelu";
     /** x·Φ(x) itself, or its form with a tanh (`gelu_new`, `gelu_pytorch_tanh`): ½x(1 + tanh(√(2/π)(x + 0.044715x³))). */
-    readonly approximate: "none" | "tanh";
+    readonly approximate: Approximate;
   });
 
 /** Architecture of a decoder. */
@@ -166,26 +143,50 @@ export interface DecoderConfig {
   readonly tiedEmbeddings: boolean;
 }
 
-/** What of an architecture the decoder does not compute yet, in words; undefined if nothing. */
-export function uncomputed(config: DecoderConfig): string | undefined {
-  const { norm, positions, attention, mlp } = config;
-  const missing: readonly (readonly [boolean, string])[] = [
-    [norm.type !== "rms", `norm.type ${norm.type}`],
-    [norm.placement !== undefined && norm.placement !== "before", `norm.placement ${norm.placement}`],
-    [norm.type === "rms" && norm.offset === 1, "norm.offset 1"],
-    [positions.type !== "rotary", `positions.type ${positions.type}`],
-    [positions.type === "rotary" && positions.size !== undefined, "positions.size"],
-    [positions.type === "rotary" && positions.scaling !== undefined, "positions.scaling"],
-    [attention.scale !== undefined, "attention.scale"],
-    [attention.bias !== undefined, "attention.bias"],
-    [attention.queryKeyNorm !== undefined, "attention.queryKeyNorm"],
-    [attention.window !== undefined, "attention.window"],
-    [attention.softcap !== undefined, "attention.softcap"],
-    [mlp.type !== "gatedSilu", `mlp.type ${mlp.type}`],
-    [mlp.bias === true, "mlp.bias"],
-    [config.embeddingScale !== undefined, "embeddingScale"],
-    [config.logitSoftcap !== undefined, "logitSoftcap"],
-  ];
-  const [first] = missing.filter(([is]) => is);
-  return first === undefined ? undefined : `${first[1]} is not computed yet`;
+/** How positions enter layer `layer`, those of a table apart. */
+export function positionsAt({ positions }: DecoderConfig, layer: number): RotaryPositions | NoPositions {
+  const own = positions.type === "byLayer" ? positions.layers[layer] as RotaryPositions | NoPositions : positions;
+  return own.type === "learned" ? { type: "none" } : own;
+}
+
+/** Attention of layer `layer` as kernels want it. */
+export function attentionShape({ attention }: DecoderConfig, layer: number): AttentionShape {
+  const { heads, kvHeads, headDim, scale = 1 / Math.sqrt(headDim), softcap } = attention;
+  const window = typeof attention.window === "object" ? attention.window[layer] : attention.window;
+  const seen = window === null || window === undefined ? {} : { window };
+  return { heads, kvHeads, headDim, scale, ...seen, ...softcap !== undefined && { softcap } };
+}
+
+/**
+ * Refuses sizes that do not fit each other.
+ *
+ * @throws {RangeError} naming the entry
+ */
+export function checkArchitecture(config: DecoderConfig): void {
+  const { layers, positions, attention: { heads, kvHeads, headDim, window, softcap }, logitSoftcap } = config;
+  const refuse = (rule: string, value: unknown): never => {
+    throw new RangeError(`Cannot make a decoder as ${rule}: current value is ${value}`);
+  };
+  const count = (name: string, list: readonly unknown[]): void => {
+    if (list.length !== layers) refuse(`${name} must have an entry for each of ${layers} layers`, list.length);
+  };
+  if (heads % kvHeads !== 0) refuse(`attention.kvHeads must divide ${heads} heads`, kvHeads);
+  if (positions.type === "byLayer") count("positions.layers", positions.layers);
+  if (typeof window === "object") count("attention.window", window);
+  for (const w of typeof window === "object" ? window : [window]) {
+    if (w !== null && w !== undefined && !(Number.isInteger(w) && w >= 1)) {
+      refuse("attention.window must be a whole number ≥ 1", w);
+    }
+  }
+  for (const [name, cap] of Object.entries({ "attention.softcap": softcap, logitSoftcap })) {
+    if (cap !== undefined && !(cap > 0)) refuse(`${name} must be > 0`, cap);
+  }
+  for (let layer = 0; layer < layers; layer++) {
+    const own = positionsAt(config, layer);
+    if (own.type === "none") continue;
+    const { size = headDim } = own;
+    if (!(size % 2 === 0 && size > 0 && size <= headDim)) {
+      refuse(`rotary size must be an even number of at most headDim ${headDim}`, size);
+    }
+  }
 }

@@ -3,7 +3,7 @@
  */
 import { fold, type Key, normal } from "../tensor/random.ts";
 import { build, type Dtype, size, type Tensor } from "../tensor/tensor.ts";
-import type { DecoderConfig } from "./architecture.ts";
+import { checkArchitecture, type DecoderConfig } from "./architecture.ts";
 import type { Adapter } from "./lora.ts";
 
 export type { DecoderConfig } from "./architecture.ts";
@@ -82,6 +82,14 @@ export interface DecoderParams {
   readonly adapter?: Adapter;
 }
 
+/** A decoder and its parameters. */
+export interface LanguageModel {
+  /** Architecture. */
+  readonly config: DecoderConfig;
+  /** Parameters of that architecture. */
+  readonly params: DecoderParams;
+}
+
 type Shapes = Readonly<Record<string, readonly number[]>>;
 
 /** Shapes of the parameters of a norm. */
@@ -117,11 +125,21 @@ function layerShapes(config: DecoderConfig): Shapes {
   };
 }
 
-/** A tree of the decoder's structure with `make(name, shape)` at every leaf. */
+/** The names of a layer's parameters, in order. */
+export function layerNames(config: DecoderConfig): readonly string[] {
+  return Object.keys(layerShapes(config));
+}
+
+/**
+ * A tree of the decoder's structure with `make(name, shape)` at every leaf.
+ *
+ * @throws {RangeError} if sizes of the architecture do not fit each other
+ */
 export function decoderTree(
   config: DecoderConfig,
   make: (path: string, shape: readonly number[]) => Tensor,
 ): DecoderParams {
+  checkArchitecture(config);
   const { vocabSize, hiddenSize, layers, contextLength, positions, tiedEmbeddings } = config;
   const all = (shapes: Shapes, prefix = ""): Readonly<Record<string, Tensor>> =>
     Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, make(prefix + name, shape)]));

@@ -1,54 +1,138 @@
 /**
  * The decoder's computation: hidden states as a pure function of parameters and a ragged batch.
  *
- * What differs between training and generation is one argument: how a layer attends.
+ * What differs between training and generation is one argument: how a layer attends. What differs between architectures
+ * is said by the config, and read here and nowhere else.
  */
-import type { AttentionShape } from "../kernels/kernels.ts";
-import { add } from "../grad/ops.ts";
-import { attention, gatherRows, rmsNorm, rotary, type RotaryTable, rotaryTable, siluGate } from "../grad/layers.ts";
+import { gelu, geluGate, siluGate } from "../grad/activations.ts";
+import { attention, gatherRows } from "../grad/layers.ts";
+import { layerNorm, rmsNorm } from "../grad/norms.ts";
+import { add, reshape, scale, shift } from "../grad/ops.ts";
+import { rotary, type RotaryTable, rotaryTable } from "../grad/rotary.ts";
 import type { Batch } from "../tensor/ragged.ts";
-import type { Dtype, Tensor } from "../tensor/tensor.ts";
-import { type DecoderConfig, type RotaryPositions, uncomputed } from "./architecture.ts";
-import type { DecoderParams, LayerParams } from "./decoder.ts";
+import { type Dtype, size, type Tensor } from "../tensor/tensor.ts";
+import {
+  attentionShape,
+  checkArchitecture,
+  type DecoderConfig,
+  type LayerNorm,
+  type MlpConfig,
+  positionsAt,
+  type RmsNorm,
+} from "./architecture.ts";
+import { type DecoderParams, layerNames, type LayerParams } from "./decoder.ts";
 import { adaptedLayers } from "./lora.ts";
 import { project, type Weight } from "./project.ts";
 
 /** How layer `layer` attends from queries to keys and values, each `[T, …]`. */
 export type Attend = (qkv: readonly [Tensor, Tensor, Tensor], layer: number) => Tensor;
 
-/** The head counts of a config as kernels want them; scores are scaled by headDim^(−1/2). */
-export function attentionShape({ attention: { heads, kvHeads, headDim } }: DecoderConfig): AttentionShape {
-  return { heads, kvHeads, headDim, scale: 1 / Math.sqrt(headDim) };
+/** Rotary tables of the layers, undefined where one turns nothing; equal ones are one. */
+export type RotaryTables = readonly (RotaryTable | undefined)[];
+
+/** The rotary tables of an architecture for positions 0 … length−1. */
+export function rotaryTables(config: DecoderConfig, length: number, dtype: Dtype): RotaryTables {
+  const made = new Map<string, RotaryTable>();
+  return Array.from({ length: config.layers }, (_, layer) => {
+    const own = positionsAt(config, layer);
+    if (own.type === "none") return undefined;
+    const { theta, scaling, size = config.attention.headDim } = own;
+    const name = JSON.stringify([theta, size, scaling]);
+    const table = made.get(name) ?? rotaryTable(length, { headDim: size, theta, scaling, dtype });
+    made.set(name, table);
+    return table;
+  });
 }
 
+/** The norm of the architecture with given weights, and a bias if it is of the kind that has one. */
+function normed(x: Tensor, [weight, bias]: readonly (Tensor | undefined)[], norm: RmsNorm | LayerNorm): Tensor {
+  if (norm.type === "layer") return layerNorm(x, [weight, bias] as [Tensor, Tensor], norm.eps);
+  const factor = norm.offset === 1 ? shift(weight as Tensor, 1) : weight as Tensor;
+  return rmsNorm(x, factor, norm.eps);
+}
+
+/** The norm of queries or keys, if they have one: of each head, or of the whole row. */
+function headsNormed(x: Tensor, weight: Tensor | undefined, { norm, attention }: DecoderConfig): Tensor {
+  if (weight === undefined) return x;
+  const rows = attention.queryKeyNorm === "head"
+    ? reshape(x, [size(x.shape) / attention.headDim, attention.headDim])
+    : x;
+  const rms: RmsNorm = { ...norm, type: "rms" };
+  return reshape(normed(rows, [weight], rms), x.shape);
+}
+
+function mlp(p: LayerParams<Weight>, x: Tensor, config: MlpConfig): Tensor {
+  const up = project(x, p.up, p.upBias);
+  if (config.type === "gelu") return project(gelu(up, config.approximate), p.down, p.downBias);
+  const gate = project(x, p.gate as Weight, p.gateBias);
+  const inner = config.type === "gatedSilu" ? siluGate(gate, up) : geluGate(gate, up, config.approximate);
+  return project(inner, p.down, p.downBias);
+}
+
+/** One layer: h = x + attention(x), h + mlp(h), each normed before, after or both. */
 function layerForward(
   p: LayerParams<Weight>,
   x: Tensor,
-  { eps, turn, attend }: {
-    eps: number;
-    turn: (x: Tensor) => Tensor;
-    attend: (qkv: readonly [Tensor, Tensor, Tensor]) => Tensor;
+  { config, turn, attend }: {
+    readonly config: DecoderConfig;
+    readonly turn: (x: Tensor) => Tensor;
+    readonly attend: (qkv: readonly [Tensor, Tensor, Tensor]) => Tensor;
   },
 ): Tensor {
-  const a = rmsNorm(x, p.attentionNorm as Tensor, eps);
-  const attended = attend([turn(project(a, p.query)), turn(project(a, p.key)), project(a, p.value)]);
-  const h = add(x, project(attended, p.output));
-  const m = rmsNorm(h, p.mlpNorm as Tensor, eps);
-  return add(h, project(siluGate(project(m, p.gate as Weight), project(m, p.up)), p.down));
+  const { norm } = config;
+  const ifThere = (x: Tensor, weight?: Tensor, bias?: Tensor): Tensor =>
+    weight === undefined ? x : normed(x, [weight, bias], norm);
+  const a = ifThere(x, p.attentionNorm, p.attentionNormBias);
+  const q = turn(headsNormed(project(a, p.query, p.queryBias), p.queryNorm, config));
+  const k = turn(headsNormed(project(a, p.key, p.keyBias), p.keyNorm, config));
+  const attended = project(attend([q, k, project(a, p.value, p.valueBias)]), p.output, p.outputBias);
+  const h = add(x, ifThere(attended, p.attentionPostNorm, p.attentionPostNormBias));
+  const m = mlp(p, ifThere(h, p.mlpNorm, p.mlpNormBias), config.mlp);
+  return add(h, ifThere(m, p.mlpPostNorm, p.mlpPostNormBias));
 }
 
-/** The rotary table of a config, for all positions of its context. */
-export function rotaryOf(config: DecoderConfig, dtype: Dtype): RotaryTable {
-  const { positions, contextLength, attention: { headDim } } = config;
-  return rotaryTable(contextLength, { headDim, theta: (positions as RotaryPositions).theta, dtype });
+/** Refuses parameters that are not those of the architecture: none is left out in silence, and none missed. */
+function checkParams(params: DecoderParams, config: DecoderConfig): void {
+  checkArchitecture(config);
+  const expected = layerNames(config);
+  params.layers.forEach((layer, i) => {
+    const names = Object.keys(layer);
+    if (names.length === expected.length && expected.every((name) => name in layer)) return;
+    throw new TypeError(
+      `Cannot run the decoder as layer ${i} must have the parameters ${expected.join(", ")}: it has ${
+        names.join(", ")
+      }`,
+    );
+  });
+}
+
+/** What enters the first layer: embeddings, scaled, with learned positions and what else is known of a token. */
+function embedded(
+  params: DecoderParams,
+  { positions, embeddingScale }: DecoderConfig,
+  tokens: { readonly ids: Int32Array; readonly positions: Int32Array; readonly added?: Tensor | undefined },
+): Tensor {
+  const rows = gatherRows(params.embedding, tokens.ids);
+  const scaled = embeddingScale === undefined ? rows : scale(rows, embeddingScale);
+  const placed = positions.type === "learned"
+    ? add(scaled, gatherRows(params.positions as Tensor, tokens.positions))
+    : scaled;
+  return tokens.added === undefined ? placed : add(placed, tokens.added);
+}
+
+/** The number of positions that rows of these have: one more than the last. */
+function extent(positions: Int32Array): number {
+  return positions.reduce((a, b) => Math.max(a, b), 0) + 1;
 }
 
 /**
  * Final hidden states with a given way to attend: what `hiddenStates` and generation share.
  *
  * @param tokens ids and positions, `[T]` each, and what is added to the embeddings, if anything is, `[T, d]`
+ * @param tokens.see is shown what enters layer 0, and what each layer passes on
  * @returns `[T, d]`, after the last norm
  * @throws {RangeError} if a position is beyond the context
+ * @throws {TypeError} if the parameters are not those of the architecture
  */
 export function forward(
   params: DecoderParams,
@@ -56,47 +140,51 @@ export function forward(
   tokens: {
     readonly ids: Int32Array;
     readonly positions: Int32Array;
-    readonly rotary: RotaryTable;
+    readonly rotary: RotaryTables;
     readonly attend: Attend;
     readonly added?: Tensor | undefined;
+    readonly see?: (state: Tensor) => void;
   },
 ): Tensor {
-  const { ids, positions, attend, added } = tokens;
-  const missing = uncomputed(config);
-  if (missing !== undefined) throw new TypeError(`Cannot run the decoder as ${missing}`);
-  const last = positions.reduce((a, b) => Math.max(a, b), 0);
-  if (last >= config.contextLength) {
+  checkParams(params, config);
+  const { positions, attend, see = () => {} } = tokens;
+  const length = extent(positions);
+  if (length > config.contextLength) {
     throw new RangeError(
-      `Cannot run the decoder as its context is ${config.contextLength} tokens: a sequence has ${last + 1}`,
+      `Cannot run the decoder as its context is ${config.contextLength} tokens: a sequence has ${length}`,
     );
   }
-  const { eps } = config.norm;
-  const turn = (x: Tensor): Tensor => rotary(x, positions, tokens.rotary);
-  const embedded = gatherRows(params.embedding, ids);
-  const hidden = adaptedLayers(params).reduce(
-    (x, layer, i) => layerForward(layer, x, { eps, turn, attend: (qkv) => attend(qkv, i) }),
-    added === undefined ? embedded : add(embedded, added),
-  );
-  return rmsNorm(hidden, params.norm, eps);
+  const { headDim } = config.attention;
+  const first = embedded(params, config, tokens);
+  see(first);
+  const last = adaptedLayers(params).reduce((x, layer, i) => {
+    const table = tokens.rotary[i];
+    const turn = (x: Tensor): Tensor => table === undefined ? x : rotary(x, positions, table, { headDim });
+    const passed = layerForward(layer, x, { config, turn, attend: (qkv) => attend(qkv, i) });
+    see(passed);
+    return passed;
+  }, first);
+  return normed(last, [params.norm, params.normBias], config.norm);
 }
 
 /**
  * Final hidden states of a ragged batch, differentiable by the parameters.
  *
  * @param options.added to the embeddings, `[T, d]`: what is known of a token beside its id
+ * @param options.see is shown the residual stream, `[T, d]`: as it enters layer 0, and after each layer
  * @returns `[T, d]`
  */
 export function hiddenStates(
   params: DecoderParams,
   config: DecoderConfig,
   batch: Batch,
-  options: { readonly added?: Tensor | undefined } = {},
+  options: { readonly added?: Tensor | undefined; readonly see?: (state: Tensor) => void } = {},
 ): Tensor {
-  const shape = attentionShape(config);
+  const length = Math.min(extent(batch.positions), config.contextLength);
   return forward(params, config, {
     ...batch,
     ...options,
-    rotary: rotaryOf(config, params.embedding.dtype),
-    attend: (qkv) => attention(qkv, batch.segments, shape),
+    rotary: rotaryTables(config, length, params.embedding.dtype),
+    attend: (qkv, layer) => attention(qkv, batch.segments, attentionShape(config, layer)),
   });
 }

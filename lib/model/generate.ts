@@ -4,23 +4,17 @@
  * The same key gives the same tokens whatever batch a prompt travels in: draws are keyed by the prompt's own tokens and
  * the sample's number, and the kernels are batch invariant. A prompt is computed once for all of its samples.
  */
-import { attention, gatherRows, linear, type RotaryTable } from "../grad/layers.ts";
+import { attention, gatherRows } from "../grad/layers.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
 import { fold, type Key, uniform } from "../tensor/random.ts";
 import { pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { consume, floats, type Tensor, zeros } from "../tensor/tensor.ts";
-import { type DecoderConfig, type DecoderParams, headOf } from "./decoder.ts";
-import { attentionShape, forward, rotaryOf } from "./forward.ts";
+import { attentionShape, type DecoderConfig } from "./architecture.ts";
+import type { LanguageModel } from "./decoder.ts";
+import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
+import { logitsAt } from "./logps.ts";
 import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./sampling.ts";
-
-/** A decoder and its parameters. */
-export interface LanguageModel {
-  /** Architecture. */
-  readonly config: DecoderConfig;
-  /** Parameters of that architecture. */
-  readonly params: DecoderParams;
-}
 
 /** What to generate. */
 export interface GenerateOptions extends Sampling {
@@ -64,7 +58,7 @@ interface Sample {
 
 /** The parts of a model that every step needs. */
 interface Engine extends LanguageModel {
-  readonly rotary: RotaryTable;
+  readonly rotary: RotaryTables;
 }
 
 /** One pass of tokens whose keys and values go to rows of the cache. */
@@ -90,15 +84,14 @@ function store(cache: Tensor, x: Tensor, rows: Int32Array): Tensor {
 
 /** Runs a pass: the new cache, and logits of the wanted tokens `[wanted, V]`. */
 function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): { cache: Cache; logits: Tensor } {
-  const shape = attentionShape(config);
   const [keys, values] = [[...cache.keys], [...cache.values]];
   const attend = ([q, k, v]: readonly [Tensor, Tensor, Tensor], layer: number): Tensor => {
     keys[layer] = store(keys[layer] as Tensor, k, pass.rows);
     values[layer] = store(values[layer] as Tensor, v, pass.rows);
-    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], pass.segments, shape);
+    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], pass.segments, attentionShape(config, layer));
   };
   const hidden = forward(params, config, { ids: pass.ids, positions: pass.positions, rotary, attend });
-  return { cache: { keys, values }, logits: linear(gatherRows(hidden, pass.wanted), headOf(params)) };
+  return { cache: { keys, values }, logits: logitsAt(gatherRows(hidden, pass.wanted), { params, config }) };
 }
 
 /** The pass over all prompts at once. */
@@ -199,7 +192,8 @@ export function generate(
   const { samples = 1 } = options;
   const ended = (s: Sample): boolean => endOf(s, options) !== undefined;
   return scope(() => {
-    const engine = { ...model, rotary: rotaryOf(config, dtype) };
+    const length = Math.max(0, ...all.map(({ prompt: [start, end], limit }) => end - start + limit));
+    const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
     const cacheRows = prompts.reduce((n, p) => n + p.length, 0) + all.reduce((n, s) => n + s.limit, 0);
     const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [cacheRows, kvHeads * headDim]));
     let cache: Cache = { keys: empty(), values: empty() };

@@ -2,7 +2,6 @@
 import { left, type Result, right } from "../result.ts";
 import { showShape, type Tensor } from "../tensor/tensor.ts";
 import { leaves } from "../tensor/tree.ts";
-import { uncomputed } from "./architecture.ts";
 import { type DecoderConfig, type DecoderParams, decoderTree } from "./decoder.ts";
 
 const LAYER: Readonly<Record<string, string>> = {
@@ -52,12 +51,19 @@ export function llamaParams(
   return faults.length > 0 ? left(faults.join("; ")) : right(params);
 }
 
+/** Whether a decoder is a Llama without anything beside. */
+function isLlama({ norm, positions, attention, mlp, embeddingScale, logitSoftcap }: DecoderConfig): boolean {
+  const { heads: _, kvHeads: __, headDim: ___, ...beside } = attention;
+  return norm.type === "rms" && Object.keys(norm).length === 2 && Object.keys(positions).length === 2 &&
+    Object.keys(beside).length === 0 && mlp.type === "gatedSilu" && mlp.bias !== true &&
+    embeddingScale === undefined && logitSoftcap === undefined;
+}
+
 /** The content of a Llama's `config.json`, but for what depends on the tokenizer and the head. */
 export function llamaConfig(config: DecoderConfig): Readonly<Record<string, unknown>> {
   const { attention: { heads, kvHeads, headDim }, positions } = config;
-  const other = uncomputed(config);
-  if (other !== undefined || positions.type !== "rotary") {
-    throw new TypeError(`Cannot write a Llama's config as ${other}`);
+  if (!isLlama(config) || positions.type !== "rotary") {
+    throw new TypeError("Cannot write a Llama's config as the decoder is none");
   }
   return {
     model_type: "llama",

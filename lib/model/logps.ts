@@ -2,11 +2,13 @@
  * Log-probabilities of completions, and the one shift: hidden states predict the *next* token, and after this file
  * index t means token t.
  */
-import { chosenLogProbs, gatherRows } from "../grad/layers.ts";
+import { chosenLogProbs, gatherRows, linear } from "../grad/layers.ts";
 import { segmentSum } from "../grad/ops.ts";
 import { type Batch, completionTokens, stretches } from "../tensor/ragged.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type DecoderConfig, type DecoderParams, headOf } from "./decoder.ts";
+import { entropies } from "../grad/entropies.ts";
+import { softcap } from "../grad/activations.ts";
+import { type DecoderConfig, type DecoderParams, headOf, type LanguageModel } from "./decoder.ts";
 import { hiddenStates } from "./forward.ts";
 
 /** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
@@ -25,7 +27,7 @@ export function predictors(batch: Batch): Int32Array {
  * @returns `[C]`: completion b holds the entries batch.offsets[b] … batch.offsets[b+1]−1
  */
 export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  return tokenLogpsAt(predictorStates(params, config, batch), params, batch);
+  return tokenLogpsAt(predictorStates(params, config, batch), { params, config }, batch);
 }
 
 /** The hidden state before every completion token, from which it is predicted, `[C, d]`: what heads read. */
@@ -34,8 +36,25 @@ export function predictorStates(params: DecoderParams, config: DecoderConfig, ba
 }
 
 /** `tokenLogps` of states that are there already. */
-export function tokenLogpsAt(states: Tensor, params: DecoderParams, batch: Batch): Tensor {
-  return chosenLogProbs(states, headOf(params), completionTokens(batch).map((t) => batch.ids[t] as number));
+export function tokenLogpsAt(states: Tensor, { params, config }: LanguageModel, batch: Batch): Tensor {
+  const targets = completionTokens(batch).map((t) => batch.ids[t] as number);
+  return chosenLogProbs(states, headOf(params), targets, { softcap: config.logitSoftcap });
+}
+
+/** How undecided the model is in each state: entropies of its next-token distributions, in nats, `[T]`. */
+export function entropiesAt(states: Tensor, { params, config }: LanguageModel): Tensor {
+  return entropies(states, headOf(params), { softcap: config.logitSoftcap });
+}
+
+/**
+ * The logits of the next token in each state, all at once: log p up to a constant of the row.
+ *
+ * @param states `[T, d]`, as `hiddenStates` has them
+ * @returns `[T, V]`
+ */
+export function logitsAt(states: Tensor, { params, config }: LanguageModel): Tensor {
+  const z = linear(states, headOf(params));
+  return config.logitSoftcap === undefined ? z : softcap(z, config.logitSoftcap);
 }
 
 /**

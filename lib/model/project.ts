@@ -1,5 +1,5 @@
 /** The one way in which a layer multiplies by its matrices. */
-import { linear } from "../grad/layers.ts";
+import { addRow, linear } from "../grad/layers.ts";
 import { type LowRank, lowRankLinear, scaleColumns } from "../grad/low_rank.ts";
 import { kernels } from "../kernels/provider.ts";
 import { build, floats, isTensor, type Tensor } from "../tensor/tensor.ts";
@@ -30,8 +30,8 @@ export interface WeightChange extends LowRank {
  * @returns `[T, out]`
  */
 export function project(x: Tensor, weight: Weight, bias?: Tensor): Tensor {
-  if (bias !== undefined) throw new TypeError("Cannot project as a bias is not computed yet");
-  return isTensor(weight) ? linear(x, weight) : adapted(x, weight);
+  if (isTensor(weight)) return linear(x, weight, bias);
+  return bias === undefined ? adapted(x, weight) : addRow(adapted(x, weight), bias);
 }
 
 function adapted(x: Tensor, { base, change }: AdaptedWeight): Tensor {

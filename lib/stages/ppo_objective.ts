@@ -1,5 +1,4 @@
 /** What PPO minimises on a minibatch of rollouts: the policy's loss, the critic's, and what is added to them. */
-import { entropies } from "../grad/entropies.ts";
 import { mul } from "../grad/ops.ts";
 import type { Loss } from "../grad/value_and_grad.ts";
 import { entropyBonus } from "../losses/entropy.ts";
@@ -8,9 +7,9 @@ import { type PpoClip, ppoLoss } from "../losses/ppo.ts";
 import type { Reduction } from "../losses/reduction.ts";
 import { valueLoss } from "../losses/value.ts";
 import { weightedSum } from "../losses/weighted_sum.ts";
-import { type DecoderParams, headOf } from "../model/decoder.ts";
+import type { DecoderParams } from "../model/decoder.ts";
 import { type ValueParams, valuesAt } from "../model/heads.ts";
-import { predictorStates, tokenLogpsAt } from "../model/logps.ts";
+import { entropiesAt, predictorStates, tokenLogpsAt } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
 import { type Tensor, tensor } from "../tensor/tensor.ts";
 import type { AdvantageState } from "./advantages.ts";
@@ -96,7 +95,7 @@ export function ppoObjective(
   return ({ policy, value }) => {
     const batch = pack(examplesOf(rollouts));
     const states = predictorStates(policy, config, batch);
-    const tokenLogps = tokenLogpsAt(states, policy, batch);
+    const tokenLogps = tokenLogpsAt(states, { params: policy, config }, batch);
     const oldLogps = own("tokenLogps");
     const policyLoss = ppoLoss({ tokenLogps, oldLogps, advantages: tokens(advantages) }, offsets, {
       ...clip,
@@ -113,7 +112,8 @@ export function ppoObjective(
     });
     const terms: (readonly [number, Loss])[] = [[1, policyLoss], [valueCoef, recount(critic, count)]];
     if (entropyCoef > 0) {
-      const bonus = entropyBonus(entropies(states, headOf(policy)), offsets, { coef: entropyCoef, reduction: "token" });
+      const spread = entropiesAt(states, { params: policy, config });
+      const bonus = entropyBonus(spread, offsets, { coef: entropyCoef, reduction: "token" });
       terms.push([1, recount(bonus, count)]);
     }
     if (kl !== undefined) {

@@ -1,18 +1,14 @@
 /** Every primitive and its gradient under the fast provider against plain loops, on sizes that fill no vector. */
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { entropies } from "../../lib/grad/entropies.ts";
+import * as activations from "../../lib/grad/activations.ts";
+import * as norms from "../../lib/grad/norms.ts";
+import * as rotaries from "../../lib/grad/rotary.ts";
 import * as layers from "../../lib/grad/layers.ts";
-import {
-  attention,
-  chosenLogProbs,
-  gatherRows,
-  linear,
-  rmsNorm,
-  rotary,
-  rotaryTable,
-  siluGate,
-  take,
-} from "../../lib/grad/layers.ts";
+import { addRow, attention, chosenLogProbs, gatherRows, linear, take } from "../../lib/grad/layers.ts";
+import { gelu, geluGate, siluGate, softcap } from "../../lib/grad/activations.ts";
+import { layerNorm, rmsNorm } from "../../lib/grad/norms.ts";
+import { rotary, rotaryTable } from "../../lib/grad/rotary.ts";
 import * as ops from "../../lib/grad/ops.ts";
 import { valueAndGrad } from "../../lib/grad/value_and_grad.ts";
 import { type Backend, kernels, openKernels } from "../../lib/kernels/provider.ts";
@@ -51,8 +47,8 @@ const segments = Int32Array.from([
 ].flat());
 
 /** Attention of four query heads over two key/value heads of a size. */
-function attentionOf(headDim: number): Case {
-  const shape = { heads: 4, kvHeads: 2, headDim, scale: headDim ** -0.5 };
+function attentionOf(headDim: number, limits: { readonly window?: number; readonly softcap?: number } = {}): Case {
+  const shape = { heads: 4, kvHeads: 2, headDim, scale: headDim ** -0.5, ...limits };
   return given(
     { q: [29, 4 * headDim], k: [29, 2 * headDim], v: [29, 2 * headDim] },
     ({ q, k, v }) => attention([q, k, v], segments, shape),
@@ -80,16 +76,39 @@ const cases: Readonly<Record<string, Case>> = {
   reshape: given(x, ({ x }) => ops.square(ops.reshape(x, [37, 1]))),
   take: given(x, ({ x }) => take(x, ids)),
   linear: given({ x: [29, 19], w: [23, 19] }, ({ x, w }) => linear(x, w)),
+  "linear with a bias": given({ x: [29, 19], w: [23, 19], b: [23] }, ({ x, w, b }) => linear(x, w, b)),
+  addRow: given({ x: [29, 19], row: [19] }, ({ x, row }) => addRow(x, row)),
   "linear of one row": given({ x: [1, 67], w: [33, 67] }, ({ x, w }) => linear(x, w)),
   gatherRows: given({ table: [13, 19] }, ({ table }) => gatherRows(table, ids)),
   rmsNorm: given({ x: [29, 19], w: [19] }, ({ x, w }) => rmsNorm(x, w, 1e-5)),
+  layerNorm: given({ x: [131, 19], w: [19], b: [19] }, ({ x, w, b }) => layerNorm(x, [w, b], 1e-5)),
+  "rotary of part of a head": given(
+    { x: [29, 3 * 16] },
+    ({ x }, dtype) => rotary(x, ids, rotaryTable(13, { headDim: 10, theta: 100, dtype }), { headDim: 16 }),
+  ),
   rotary: given(
     { x: [29, 3 * 10] },
     ({ x }, dtype) => rotary(x, ids, rotaryTable(13, { headDim: 10, theta: 100, dtype })),
   ),
   "attention with heads of 8": attentionOf(8),
   "attention with heads of 6": attentionOf(6),
+  "attention with a window": attentionOf(8, { window: 4 }),
+  "attention with a window that ends within vectors": attentionOf(12, { window: 5 }),
+  "attention with capped scores": attentionOf(8, { softcap: 0.8 }),
+  "attention with a window and capped scores": attentionOf(20, { window: 3, softcap: 2 }),
+  "attention with a window and capped scores and heads of 6": attentionOf(6, { window: 3, softcap: 2 }),
   siluGate: given({ gate: [29, 19], up: [29, 19] }, ({ gate, up }) => siluGate(gate, up)),
+  gelu: given(x, ({ x }) => gelu(ops.scale(x, 3), "none")),
+  "gelu by tanh": given(x, ({ x }) => gelu(ops.scale(x, 3), "tanh")),
+  geluGate: given({ gate: [29, 19], up: [29, 19] }, ({ gate, up }) => geluGate(gate, up, "none")),
+  "geluGate by tanh": given({ gate: [29, 19], up: [29, 19] }, ({ gate, up }) => geluGate(gate, up, "tanh")),
+  softcap: given(x, ({ x }) => softcap(x, 0.9)),
+  "softcap far above": given(x, ({ x }) => softcap(x, 300)),
+  "chosenLogProbs of capped logits": given(
+    { h: [131, 19], w: [23, 19] },
+    ({ h, w }) => chosenLogProbs(h, w, Int32Array.from({ length: 131 }, (_, i) => i % 23), { softcap: 2.5 }),
+  ),
+  "entropies of capped logits": given({ h: [131, 19], w: [23, 19] }, ({ h, w }) => entropies(h, w, { softcap: 2.5 })),
   chosenLogProbs: given({ h: [29, 19], w: [23, 19] }, ({ h, w }) => chosenLogProbs(h, w, ids)),
   "entropies over more than one chunk": given({ h: [131, 19], w: [23, 19] }, ({ h, w }) => entropies(h, w)),
 };
@@ -124,10 +143,10 @@ Deno.test("what is called wasm is computed by wasm, f64 by reference", async () 
   assertEquals([kernels("f32").name, kernels("f64").name], ["wasm", "reference"]);
 });
 
-Deno.test("every primitive of ops and layers has a case", () => {
+Deno.test("every primitive has a case", () => {
   const named = Object.keys(cases).map((name) => name.split(" ")[0] as string);
   const noPrimitives = new Set(["stopGradient", "rotaryTable"]);
-  for (const name of [...Object.keys(ops), ...Object.keys(layers)]) {
+  for (const name of [ops, layers, norms, activations, rotaries].flatMap((room) => Object.keys(room))) {
     if (!noPrimitives.has(name)) assert(named.includes(name), `${name} has no case`);
   }
 });

@@ -69,6 +69,8 @@ function attentions(): readonly Kernel[] {
     ...attention(grouped(lengths, 3), shape),
     ...attention(grouped(lengths, 48), shape),
     ...attention(grouped([300], 1), { ...shape, headDim: 20 }),
+    ...attention(grouped(lengths, 3), { ...shape, window: 7, softcap: 1.5 }),
+    ...attention(grouped([300], 1), { ...shape, window: 130, softcap: 30 }),
   ];
 }
 
@@ -84,6 +86,17 @@ function rows(): readonly Kernel[] {
       kernels.rmsNorm(x, w, out, dim, 1e-5);
       kernels.rmsNormBackward(x, w, g, dx, dw, dim, 1e-5);
       return [out, dx, dw];
+    },
+    (kernels) => {
+      const [out, dx, dw, db] = [zeros(x.length), zeros(x.length), zeros(dim), zeros(dim)];
+      kernels.layerNorm(x, w, w, out, dim, 1e-5);
+      kernels.layerNormBackward(x, w, g, dx, dw, db, dim, 1e-5);
+      return [out, dx, dw, db];
+    },
+    (kernels) => {
+      const out = zeros(x.length);
+      kernels.rotary(x, ids, cos, sin, out, 1, dim, 1, 2 * half);
+      return [out];
     },
     (kernels) => {
       const [out, table, gathered] = [zeros(x.length), shared(x), zeros(x.length)];
@@ -128,6 +141,18 @@ function elementwise(): readonly Kernel[] {
     outputs((kernels, [out]) => kernels.axpy(0.3, x, y, out)),
     outputs((kernels, [out]) => kernels.siluGate(x, y, out)),
     outputs((kernels, [out, other]) => kernels.siluGateBackward(x, y, z, out, other)),
+    ...(["none", "tanh"] as const).flatMap((form) => [
+      outputs((kernels, [out, other]) => {
+        kernels.gelu(x, out, form);
+        kernels.geluBackward(x, z, other, form);
+      }),
+      outputs((kernels, [out]) => kernels.geluGate(x, y, out, form)),
+      outputs((kernels, [out, other]) => kernels.geluGateBackward(x, y, z, out, other, form)),
+    ]),
+    outputs((kernels, [out, other]) => {
+      kernels.softcap(x, out, 1.5);
+      kernels.softcapBackward(out, z, other, 1.5);
+    }),
     outputs((kernels, [out]) => out[0] = kernels.sumOfSquares(x)),
     (kernels) => {
       const [m, v, u] = [shared(y), shared(z.map(Math.abs)), zeros(n)];

@@ -80,6 +80,7 @@ export const f32 = {
   of: (x: number): Value<"f32"> => value("f32", 0x43, bytesOf(Float32Array.of(x))),
   load: (at: Address, offset = 0): Value<"f32"> => value("f32", memory([0x2a], at, offset)),
   store: (at: Address, x: Value<"f32">, offset = 0): Code => [addressCode(at), x.code, 0x38, 0, unsigned(offset)],
+  lt: op2<"f32", "i32">("i32", 0x5d),
   sqrt: op1("f32", 0x91),
   add: op2<"f32", "f32">("f32", 0x92),
   sub: op2<"f32", "f32">("f32", 0x93),

@@ -6,12 +6,13 @@
  * list alone, whether the rows are a shared prompt, a training batch or a cache, and whoever else is in the segment.
  */
 
-import { address, call, f32, f32x4, func, type Local, loop, type NewLocal, v128 } from "./assembler.ts";
+import { address, call, f32, f32x4, func, type Local, loop, type NewLocal, v128, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import {
   eachVector,
   exponential,
   FLOAT,
+  hyperbolicTangent,
   logarithm,
   maximum,
   sumLanes,
@@ -20,7 +21,7 @@ import {
   VECTOR,
 } from "./vectors.ts";
 
-const { add, sub, mul, madd } = f32x4;
+const { add, sub, mul, div, madd, nmadd } = f32x4;
 
 /** Entries by which lists of keys and scores may be read or written beyond their end. */
 export const SLACK = 4;
@@ -145,31 +146,41 @@ const params = {
   kvHeads: "address",
   head: "address", // bytes
   scale: "f32",
+  window: "address", // most keys of a query
+  softcap: "f32", // 0 for none
   keys: "address",
   p: "address",
 } as const;
 
 type Locals = { readonly [K in keyof typeof params]: Local<typeof params[K]> };
 
-/** The place of a query and head: offsets in bytes, and the number of keys. */
+/** The place of a query and head: offsets in bytes, where its list of keys begins, and their number. */
 interface Place {
   readonly query: Local<"address">;
   readonly key: Local<"address">;
   readonly lse: Local<"address">;
+  readonly keys: Local<"address">;
   readonly count: Local<"address">;
 }
 
 /** Runs `body` for every query of the segments and every head. */
 function eachQuery(p: Locals, local: NewLocal, body: (place: Place) => Code): Code {
-  const [row, index] = [local("address"), local("address")];
-  const place = { query: local("address"), key: local("address"), lse: local("address"), count: local("address") };
+  const [row, index, before] = [local("address"), local("address"), local("address")];
+  const [query, key, lse] = [local("address"), local("address"), local("address")];
+  const [keys, count] = [local("address"), local("address")];
+  const place = { query, key, lse, keys, count };
   const field = (i: number) => address.load32(p.segment, 4 * i);
   const seenByFirst = address.add(address.sub(field(3), field(2)), field(5));
   return loop(p.segment, p.segment, p.segmentsEnd, 24, [
     call(listKeys, p.segment, address.mul(p.kvHeads, p.head), p.keys),
-    place.count.set(seenByFirst),
+    before.set(seenByFirst),
     loop(row, field(0), field(1), 1, [
-      place.count.set(address.add(place.count, 1)),
+      before.set(address.add(before, 1)),
+      [keys.set(p.keys), count.set(before)],
+      when(address.lt(p.window, before), [
+        keys.set(address.add(p.keys, address.shl(address.sub(before, p.window), 2))),
+        count.set(p.window),
+      ]),
       loop(index, p.first, p.last, 1, [
         place.lse.set(address.add(address.mul(row, p.heads), index)),
         place.query.set(address.mul(place.lse, p.head)),
@@ -187,11 +198,20 @@ const MINUS_INFINITY = f32x4.of(-Infinity);
 
 /** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
 export const attention: Func = func("attention", params, (all, local) => {
-  const { q, k, v, out, lse, head, scale, keys, p } = all;
+  const { q, k, v, out, lse, head, scale, softcap, p } = all;
   const [j, max, sum, total] = [local("address"), local("v128"), local("v128"), local("f32")];
+  const [tanh, value, cap] = [hyperbolicTangent(local), max, f32x4.splat(softcap)];
   const [log, exponentials] = [logarithm(local), sumOfExponentials({ sum, max, j }, local)];
-  return eachQuery(all, local, ({ query, key, lse: lseAt, count }) => [
+  return eachQuery(all, local, ({ query, key, lse: lseAt, keys, count }) => [
     call(scores, address.add(q, query), address.add(k, key), keys, count, head, scale, p),
+    when(
+      f32.lt(f32.of(0), softcap),
+      eachVector(j, filled(count), ({ load, store }) => [
+        value.set(div(load(address.add(p, j)), cap)),
+        tanh(value),
+        store(address.add(p, j), mul(value, cap)),
+      ]),
+    ),
     v128.store(address.add(p, address.shl(count, 2)), MINUS_INFINITY),
     maximum({ max, j }, p, filled(count)),
     exponentials(p, filled(count), true),
@@ -208,11 +228,32 @@ const backwardParams = { ...params, g: "address", dq: "address", dk: "address", 
 
 /** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
 export const attentionBackward: Func = func("attentionBackward", backwardParams, (all, local) => {
-  const { q, k, v, out, lse, head, scale, keys, p, g, dq, dk, dv, ds } = all;
+  const { q, k, v, out, lse, head, scale, softcap, p, g, dq, dk, dv, ds } = all;
   const [j, value, total, along] = [local("address"), local("v128"), local("v128"), local("v128")];
   const exp = exponential(local);
   const one = f32.of(1);
-  return eachQuery(all, local, ({ query, key, lse: lseAt, count }) => [
+  const [tanh, slope, cap] = [hyperbolicTangent(local), local("v128"), f32x4.splat(softcap)];
+  /** p ← exp(scores − lse), ds ← p·(ds − along)·scale, with scores capped and the cap's derivative if there is one. */
+  const differentiate = (count: Local<"address">, isCapped: boolean): Code =>
+    eachVector(j, filled(count), ({ load, store }) => [
+      value.set(load(address.add(p, j))),
+      isCapped
+        ? [
+          value.set(div(value, cap)),
+          tanh(value),
+          slope.set(mul(f32x4.splat(scale), nmadd(value, value, f32x4.of(1)))),
+          value.set(mul(value, cap)),
+        ]
+        : [],
+      value.set(sub(value, total)),
+      exp(value),
+      store(address.add(p, j), value),
+      store(
+        address.add(ds, j),
+        mul(mul(value, sub(load(address.add(ds, j)), along)), isCapped ? slope : f32x4.splat(scale)),
+      ),
+    ]);
+  return eachQuery(all, local, ({ query, key, lse: lseAt, keys, count }) => [
     call(scores, address.add(q, query), address.add(k, key), keys, count, head, scale, p),
     v128.store(address.add(p, address.shl(count, 2)), MINUS_INFINITY),
     call(scores, address.add(g, query), address.add(v, key), keys, count, head, one, ds),
@@ -223,12 +264,7 @@ export const attentionBackward: Func = func("attentionBackward", backwardParams,
     ]),
     along.set(f32x4.splat(sumLanes(along))),
     total.set(v128.load32Splat(address.add(lse, lseAt))),
-    eachVector(j, filled(count), ({ load, store }) => [
-      value.set(sub(load(address.add(p, j)), total)),
-      exp(value),
-      store(address.add(p, j), value),
-      store(address.add(ds, j), mul(mul(value, sub(load(address.add(ds, j)), along)), f32x4.splat(scale))),
-    ]),
+    when(f32.lt(f32.of(0), softcap), differentiate(count, true), differentiate(count, false)),
     call(weightedSum, address.add(k, key), keys, ds, count, head, one, address.add(dq, query)),
     call(addToRows, address.add(q, query), keys, ds, count, head, address.add(dk, key)),
     call(addToRows, address.add(g, query), keys, p, count, head, address.add(dv, key)),

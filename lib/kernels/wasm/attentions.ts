@@ -25,14 +25,14 @@ interface Extent {
 const fieldsOf = (segments: Int32Array, s: number): readonly number[] =>
   Array.from({ length: SEGMENT }, (_, i) => segments[s * SEGMENT + i]!);
 
-function extentOf(segments: Int32Array): Extent {
+function extentOf(segments: Int32Array, window = Infinity): Extent {
   let [queries, keys, pairs] = [0, 0, 0];
   for (let s = 0; s < segments.length / SEGMENT; s++) {
     const [start, end, prefixStart, prefixEnd, , past] = fieldsOf(segments, s) as [number, ...number[]];
     const [own, before] = [end! - start, prefixEnd! - prefixStart! + past!];
     queries += own;
     keys = Math.max(keys, before + own);
-    pairs += own * (before + (own + 1) / 2);
+    pairs += own * Math.min(before + (own + 1) / 2, window);
   }
   return { segments: segments.length / SEGMENT, queries, keys, pairs };
 }
@@ -59,6 +59,9 @@ function cutsOf(segments: Int32Array): readonly number[] {
   }
   return [...cuts, count];
 }
+
+/** The arguments that say how scores are made and which keys count; a window of −1 is the largest number of all. */
+const scoring = ({ scale, window = -1, softcap = 0 }: AttentionShape): readonly number[] => [scale, window, softcap];
 
 /** How attention is shared: by segments where there are many, else by heads, which then come in groups of `group`. */
 interface Sharing {
@@ -104,9 +107,9 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
     });
   return {
     attention: (q, k, v, segments, out, lse, shape) => {
-      const { heads, kvHeads, headDim, scale } = shape;
+      const { heads, kvHeads, headDim } = shape;
       if (headDim % 4 !== 0) return reference.attention(q, k, v, segments, out, lse, shape);
-      const extent = extentOf(segments);
+      const extent = extentOf(segments, shape.window);
       if (extent.queries * heads < lse.length) {
         out.fill(0);
         lse.fill(0);
@@ -114,15 +117,15 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       prepare(segments, extent.keys, (address, [keys, p]) => {
         const { place, work } = split(extent, shape, address, { threads, group: 1 });
         const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, scale, keys!, p!], work);
+        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!], work);
       });
     },
     attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
-      const { heads, kvHeads, headDim, scale } = shape;
+      const { heads, kvHeads, headDim } = shape;
       if (headDim % 4 !== 0) {
         return reference.attentionBackward(q, k, v, out, lse, g, segments, dq, dk, dv, shape);
       }
-      const extent = extentOf(segments);
+      const extent = extentOf(segments, shape.window);
       if (extent.queries * heads < lse.length) dq.fill(0);
       dk.fill(0);
       dv.fill(0);
@@ -134,7 +137,7 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
         const gradients = [at(g), at(dq), at(dk), at(dv), ds!];
         run(
           "attentionBackward",
-          [...arrays, ...place, heads, kvHeads, headDim * 4, scale, keys!, p!, ...gradients],
+          [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, ...gradients],
           work,
         );
       });

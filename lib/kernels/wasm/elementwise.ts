@@ -22,7 +22,7 @@ const { add, sub, mul, div, min, max, madd } = f32x4;
 export const unaryOps = ["neg", "exp", "log", "square", "sigmoid", "relu"] as const satisfies readonly UnaryOp[];
 
 /** Gives the statement x ← 1/(1 + e⁻ˣ). */
-function sigmoid(local: NewLocal): (x: Local<"v128">) => Code {
+export function sigmoid(local: NewLocal): (x: Local<"v128">) => Code {
   const exp = exponential(local);
   return (x) => [x.set(f32x4.neg(x)), exp(x), x.set(div(f32x4.of(1), add(f32x4.of(1), x)))];
 }

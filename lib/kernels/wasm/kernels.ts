@@ -15,7 +15,17 @@ import { type Argument, from, sizeOf, upTo } from "./work.ts";
 const isUnary = (op: string): op is typeof unaryOps[number] => (unaryOps as readonly string[]).includes(op);
 
 /** Nanoseconds that a float takes in each kind of kernel, roughly. */
-const COST = { move: 0.4, exp: 1.2, gate: 2, gateBackward: 3, adam: 2, norm: 0.8, normBackward: 1.2, rotary: 0.6 };
+const COST = {
+  move: 0.4,
+  exp: 1.2,
+  gate: 2,
+  gateBackward: 3,
+  softcap: 2,
+  adam: 2,
+  norm: 0.8,
+  normBackward: 1.2,
+  rotary: 0.6,
+};
 
 /** Elements are cut at cache lines, so that no two threads write into one. */
 const LINE = 16;
@@ -37,7 +47,9 @@ function overElements(team: Team, length: number, { kernel, cost, arrays, before
   team.run(kernel, [...before, ...args, sizeOf(4), ...after], { units: length, cost, align: LINE });
 }
 
-type Elementwise = "map" | "zip" | "axpy" | "adam" | "sumOfSquares" | "siluGate" | "siluGateBackward";
+type Elementwise = "map" | "zip" | "axpy" | "adam" | "sumOfSquares" | "siluGate" | "siluGateBackward" | Gelus | Caps;
+type Gelus = "gelu" | "geluBackward" | "geluGate" | "geluGateBackward";
+type Caps = "softcap" | "softcapBackward";
 
 function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
   const over = (out: Floats, call: Call): void => overElements(team, out.length, call);
@@ -60,6 +72,16 @@ function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
     siluGate: (gate, up, out) => over(out, { kernel: "siluGate", cost: COST.gate, arrays: [gate, up, out] }),
     siluGateBackward: (gate, up, g, dGate, dUp) =>
       over(g, { kernel: "siluGateBackward", cost: COST.gateBackward, arrays: [gate, up, g, dGate, dUp] }),
+    gelu: (x, out, form) => over(out, { kernel: `gelu_${form}`, cost: COST.gate, arrays: [x, out] }),
+    geluBackward: (x, g, dx, form) =>
+      over(g, { kernel: `geluBackward_${form}`, cost: COST.gateBackward, arrays: [x, g, dx] }),
+    geluGate: (gate, up, out, form) =>
+      over(out, { kernel: `geluGate_${form}`, cost: COST.gate, arrays: [gate, up, out] }),
+    geluGateBackward: (gate, up, g, dGate, dUp, form) =>
+      over(g, { kernel: `geluGateBackward_${form}`, cost: COST.gateBackward, arrays: [gate, up, g, dGate, dUp] }),
+    softcap: (x, out, cap) => over(out, { kernel: "softcap", cost: COST.softcap, before: [cap], arrays: [x, out] }),
+    softcapBackward: (y, g, dx, cap) =>
+      over(dx, { kernel: "softcapBackward", cost: COST.move, before: [cap], arrays: [y, g, dx] }),
   };
 }
 
@@ -69,7 +91,9 @@ function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
  */
 const ROWS_IN_BLOCK = 64;
 
-function norms(team: Team): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward"> {
+type Norms = "rmsNorm" | "rmsNormBackward" | "layerNorm" | "layerNormBackward";
+
+function norms(team: Team): Pick<Kernels<Floats>, Norms> {
   return {
     rmsNorm: (x, weight, out, dim, eps) => {
       const row = dim * 4;
@@ -89,6 +113,29 @@ function norms(team: Team): Pick<Kernels<Floats>, "rmsNorm" | "rmsNormBackward">
         for (let i = 0; i < blocks; i++) team.kernels.axpy(1, offset + i * row, at(dWeight), at(dWeight), row);
       });
     },
+    layerNorm: (x, weight, bias, out, dim, eps) => {
+      const row = dim * 4;
+      const args = [from(at(x), row), upTo(at(x), row), at(weight), at(bias), from(at(out), row), row, 1 / dim, eps];
+      team.run("layerNorm", args, { units: x.length / dim, cost: COST.norm * dim });
+    },
+    layerNormBackward: (x, weight, g, dx, dWeight, dBias, dim, eps) => {
+      const [row, rows] = [dim * 4, x.length / dim];
+      const blocks = Math.ceil(rows / ROWS_IN_BLOCK);
+      dWeight.fill(0);
+      dBias.fill(0);
+      withScratch(() => {
+        const { offset } = allocate(2 * blocks * row);
+        const arrays = [at(weight), from(at(g), row), from(at(dx), row), from(offset, 2 * row / ROWS_IN_BLOCK)];
+        team.run("layerNormBackward", [
+          ...[from(at(x), row), upTo(at(x), row), ROWS_IN_BLOCK * row, ...arrays, row, 1 / dim, eps],
+        ], { units: rows, cost: COST.normBackward * dim, align: ROWS_IN_BLOCK });
+        for (let i = 0; i < blocks; i++) {
+          const sums = offset + 2 * i * row;
+          team.kernels.axpy(1, sums, at(dWeight), at(dWeight), row);
+          team.kernels.axpy(1, sums + row, at(dBias), at(dBias), row);
+        }
+      });
+    },
   };
 }
 
@@ -103,12 +150,12 @@ function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
       }),
     scatterAddRows: (x, ids, out, dim) =>
       withInts(ids, (rows) => team.kernels.scatterAddRows(at(x), rows, at(out), ids.length, dim * 4)),
-    rotary: (x, positions, cos, sin, out, heads, headDim, direction) =>
+    rotary: (x, positions, cos, sin, out, heads, headDim, direction, size = headDim) =>
       withInts(positions, (angles) => {
         const row = heads * headDim * 4;
         const arrays = [from(at(x), row), from(angles, 4), at(cos), at(sin), from(at(out), row)];
         const work = { units: positions.length, cost: COST.rotary * heads * headDim };
-        team.run("rotary", [...arrays, sizeOf(1), heads, headDim * 2, direction], work);
+        team.run("rotary", [...arrays, sizeOf(1), heads, size * 2, (headDim - size) * 4, direction], work);
       }),
     logProbRows: (logits, targets, logps, lse, vocab) =>
       withInts(targets, (ids) => {

@@ -6,7 +6,9 @@ import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
+import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
+import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import * as rows from "./rows.ts";
 
 const PAGE = 65_536;
@@ -27,12 +29,23 @@ const named = {
   siluGate: elementwise.siluGate,
   siluGateBackward: elementwise.siluGateBackward,
   adam: elementwise.adam,
-  ...rows,
+  softcap: gelu.softcap,
+  softcapBackward: gelu.softcapBackward,
+  gatherRows: rows.gatherRows,
+  scatterAddRows: rows.scatterAddRows,
+  rmsNorm: rows.rmsNorm,
+  rmsNormBackward: rows.rmsNormBackward,
+  layerNorm,
+  layerNormBackward,
+  rotary: rows.rotary,
+  logProbRows: rows.logProbRows,
+  logProbRowsBackward: rows.logProbRowsBackward,
 } satisfies Record<string, Func>;
 
 /** The functions' names. */
 export type Name =
   | keyof typeof named
+  | gelu.GeluName
   | `map_${typeof elementwise.unaryOps[number]}`
   | `zip_${BinaryOp}_${elementwise.ZipForm}`;
 
@@ -54,7 +67,7 @@ export function detectTarget(
 
 /** The module's bytes. */
 export function emit(target: Target, memory: Memory = limits): Uint8Array<ArrayBuffer> {
-  const funcs = [...Object.values(named), ...elementwise.maps, ...elementwise.zips];
+  const funcs = [...Object.values(named), ...elementwise.maps, ...elementwise.zips, ...gelu.gelus];
   return encodeModule(funcs, target, memory);
 }
 

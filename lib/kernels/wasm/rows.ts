@@ -19,7 +19,7 @@ import { eachVector, exponential, FLOAT, logarithm, maximum, sumLanes, sumOfExpo
 const { add, sub, mul, madd, nmadd } = f32x4;
 
 /** Moves an address on. */
-const step = (at: Local<"address">, by: Address): Code => at.set(address.add(at, by));
+export const step = (at: Local<"address">, by: Address): Code => at.set(address.add(at, by));
 
 /** out[i] ← table[ids[i]]. */
 export const gatherRows: Func = func("gatherRows", {
@@ -60,7 +60,7 @@ export const scatterAddRows: Func = func("scatterAddRows", {
 });
 
 /** 1 / √(total/dim + eps). */
-const inverseRms = (total: Value<"f32">, inverseDim: Value<"f32">, eps: Value<"f32">): Value<"f32"> =>
+export const inverseRms = (total: Value<"f32">, inverseDim: Value<"f32">, eps: Value<"f32">): Value<"f32"> =>
   f32.div(f32.of(1), f32.sqrt(f32.add(f32.mul(total, inverseDim), eps)));
 
 /** RMS norm of the rows in `x … end`. */
@@ -157,7 +157,7 @@ export const rmsNormBackward: Func = func("rmsNormBackward", {
   ]);
 });
 
-/** Turns the pairs (j, j + half) of every head by the angle of its row's position. */
+/** Turns the pairs (j, j + half) of every head by the angle of its row's position; the `rest` of a head stays. */
 export const rotary: Func = func("rotary", {
   x: "address",
   positions: "address",
@@ -167,8 +167,9 @@ export const rotary: Func = func("rotary", {
   rows: "address",
   heads: "address",
   half: "address",
+  rest: "address",
   direction: "f32",
-}, ({ x, positions, cos, sin, out, rows, heads, half, direction }, local) => {
+}, ({ x, positions, cos, sin, out, rows, heads, half, rest, direction }, local) => {
   const [row, head, j, angle] = [local("address"), local("address"), local("address"), local("address")];
   const [c, s, first, second] = [local("v128"), local("v128"), local("v128"), local("v128")];
   return loop(row, 0, rows, 1, [
@@ -185,6 +186,9 @@ export const rotary: Func = func("rotary", {
       ]),
       step(x, address.shl(half, 1)),
       step(out, address.shl(half, 1)),
+      eachVector(j, rest, ({ load, store }) => store(address.add(out, j), load(address.add(x, j)))),
+      step(x, rest),
+      step(out, rest),
     ]),
   ]);
 });

@@ -109,6 +109,33 @@ export function exponential(local: NewLocal): (x: Local<"v128">) => Code {
 }
 
 /**
+ * Gives the statement x ← tanh x: a polynomial where it is small, as 1 − 2/(e²ˣ + 1) would lose its digits there.
+ *
+ * @see Moshier's Cephes library, `tanhf.c`, for the coefficients
+ */
+export function hyperbolicTangent(local: NewLocal): (x: Local<"v128">) => Code {
+  const [exp, square, far] = [exponential(local), local("v128"), local("v128")];
+  const near = polynomial(square, [
+    -5.70498872745e-3,
+    2.06390887954e-2,
+    -5.37397155531e-2,
+    0.133314422036,
+    -0.333332819422,
+  ]);
+  return (x) => [
+    square.set(f32x4.mul(x, x)),
+    far.set(f32x4.add(x, x)),
+    exp(far),
+    far.set(f32x4.sub(f32x4.of(1), f32x4.div(f32x4.of(2), f32x4.add(far, f32x4.of(1))))),
+    x.set(v128.select(
+      f32x4.madd(f32x4.mul(near, square), x, x),
+      far,
+      f32x4.lt(square, f32x4.of(0.625 ** 2)),
+    )),
+  ];
+}
+
+/**
  * Gives the statement x ← log x: x = 2ᵏ·(1 + f) with 1 + f near 1, log(1 + f) by a series in f/(2 + f).
  * 0 gives −∞, less gives NaN, ∞ and NaN stay.
  *
