@@ -92,7 +92,9 @@ else {
     console.log(`\nwhere the time goes: ${backend}, ${threads}`);
     for (const { name, ms, share, gflops } of shares) {
       const speed = gflops === undefined ? "" : `${gflops.toFixed(0)} GFLOP/s`;
-      console.log(`  ${name.padEnd(24)}${ms.toFixed(1).padStart(9)} ms${(100 * share).toFixed(1).padStart(7)} %  ${speed}`);
+      console.log(
+        `  ${name.padEnd(24)}${ms.toFixed(1).padStart(9)} ms${(100 * share).toFixed(1).padStart(7)} %  ${speed}`,
+      );
     }
   }
   if (missing !== undefined) console.log(missing);

@@ -68,5 +68,8 @@ export function pairs(size: keyof typeof shapes, count: number): readonly TokenP
 
 /** Real tokens of some pairs. */
 export function realTokens(rows: readonly TokenPair[]): number {
-  return rows.reduce((sum, { prompt, chosen, rejected }) => sum + 2 * prompt.length + chosen.length + rejected.length, 0);
+  return rows.reduce(
+    (sum, { prompt, chosen, rejected }) => sum + 2 * prompt.length + chosen.length + rejected.length,
+    0,
+  );
 }

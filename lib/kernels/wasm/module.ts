@@ -6,6 +6,7 @@ import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
+import { multiplyFewRows } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
@@ -22,6 +23,7 @@ const limits: Memory = {
 const named = {
   packColumns,
   multiplyRows,
+  multiplyFewRows,
   attention: attention.attention,
   attentionBackward: attention.attentionBackward,
   axpy: elementwise.axpy,

@@ -5,6 +5,7 @@
 
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocateForever } from "../memory.ts";
+import { FEW_COLUMNS, FEW_STEPS, MOST_ROWS } from "./few_rows.ts";
 import { KC, MR, NC, NR, WORKSPACE } from "./gemm.ts";
 import { MAX_THREADS, type Team } from "./team.ts";
 import { from, own, sizeOf, upTo } from "./work.ts";
@@ -22,8 +23,8 @@ const SHARED = { floats: 1 << 20, depth: 8 * KC };
 /** Multiply-adds of a product that is not worth a thought. */
 const SMALL_PRODUCT = 32_768;
 
-/** Nanoseconds of a multiply-add, and of packing a float. */
-const COST = { multiply: 0.04, pack: 0.7 };
+/** Nanoseconds of a multiply-add, of packing a float, and of reading one that is used once. */
+const COST = { multiply: 0.04, pack: 0.7, read: 0.2 };
 
 /** Workspace of all products: packed columns of B, and a panel of A for each thread. */
 interface Room {
@@ -95,6 +96,14 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
   }
 }
 
+/** Computes the first `width` columns of C where rows are few, and their steps of k and B's lie side by side. */
+function multiplyFew({ run }: Team, product: Product, width: number, k: number): void {
+  const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
+  const cost = k * Math.max(COST.read, COST.multiply * m);
+  const args = [m, sizeOf(1), k, a, aRow, from(b, bColumn), bColumn, from(c, 4), cRow, beta];
+  run("multiplyFewRows", args, { units: width, cost, align: 4 * FEW_COLUMNS });
+}
+
 /** A small product, in the calling thread: descriptions of work would take longer than the work. */
 function multiplySmall({ kernels }: Team, product: Product, n: number, k: number): void {
   const { m, a, aRow, aColumn, b, bRow, bColumn, c, cRow, beta } = product;
@@ -109,8 +118,11 @@ export function multiplication(team: Team, at: (x: Floats) => number): Kernels<F
     const left = { a: at(a), aRow: aRow * 4, aColumn: aColumn * 4 };
     const product = { m, ...left, b: at(b), bRow: bRow * 4, bColumn: bColumn * 4, c: at(c), cRow: ldc * 4, beta };
 
-    const whole = m <= FEW_ROWS && bColumn === 1 ? n - n % NR : 0;
-    if (whole > 0) {
+    const few = m <= MOST_ROWS && aColumn === 1 && bRow === 1 && k % FEW_STEPS === 0;
+    const asStored = m <= FEW_ROWS && bColumn === 1;
+    const whole = k === 0 ? 0 : few ? n - n % FEW_COLUMNS : asStored ? n - n % NR : 0;
+    if (whole > 0 && few) multiplyFew(team, product, whole, k);
+    else if (whole > 0) {
       const group = { column: 0, width: whole, start: 0, depth: k };
       multiply(team, product, { ...group, panels: stored(product, group) });
     } else if (m * n * k <= SMALL_PRODUCT && k > 0) return multiplySmall(team, product, n, k);
