@@ -10,7 +10,11 @@ import type { TokenPair } from "../../lib/data/token_pair.ts";
 /** Tokens of prompt, chosen and rejected reply. */
 export type Lengths = readonly [prompt: number, chosen: number, rejected: number];
 
-function llama(width: number, layers: number, sizes: { mlp: number; vocab: number; heads: number; kvHeads: number }) {
+function llama(
+  width: number,
+  layers: number,
+  sizes: { mlp: number; vocab: number; heads: number; kvHeads: number },
+): DecoderConfig {
   const { mlp, vocab, heads, kvHeads } = sizes;
   return {
     vocabSize: vocab,
@@ -22,7 +26,7 @@ function llama(width: number, layers: number, sizes: { mlp: number; vocab: numbe
     attention: { heads, kvHeads, headDim: width / heads },
     mlp: { type: "gatedSilu", size: mlp },
     tiedEmbeddings: true,
-  } as const satisfies DecoderConfig;
+  };
 }
 
 /** Models by size: the fixture world's, one of 5 million parameters, and one of 135 million. */
