@@ -121,7 +121,14 @@ export { passAtK } from "./lib/rl/pass_at_k.ts";
 // Data: from lines to pairs, from text to token ids, with an account of every row.
 export { decodePair, type Pair } from "./lib/data/pair.ts";
 export type { Reward, Sample } from "./lib/data/reward.ts";
-export { type LoadOptions, pairReader, readPairs, readUnpaired, unpairedReader } from "./lib/data/load.ts";
+export {
+  type LoadOptions,
+  pairReader,
+  pairRowReader,
+  readPairs,
+  readUnpaired,
+  unpairedReader,
+} from "./lib/data/load.ts";
 export type { ReadOptions } from "./lib/data/data_reader.ts";
 export { ROW_SHAPES, type RowShape } from "./lib/data/shapes.ts";
 export { decodeUnpaired, unpair, type UnpairedRow } from "./lib/data/unpaired.ts";
@@ -156,7 +163,8 @@ export { trainTokenizer, type TrainTokenizerOptions } from "./lib/data/train_tok
 export { tokenizerFromJson } from "./lib/data/tokenizer_from_json.ts";
 export { tokenizerJson } from "./lib/data/tokenizer_json.ts";
 export type { AddedTokenJson, ByteLevelJson, TokenizerJson } from "./lib/data/tokenizer_json.ts";
-export { encodePair, type TokenPair } from "./lib/data/token_pair.ts";
+export { decodeTokenPair, encodePair, isTokenPair, type PairRow, type TokenPair } from "./lib/data/token_pair.ts";
+export { type IdTokenizer } from "./lib/data/id_tokenizer.ts";
 export { fitPairs, type Overflow } from "./lib/data/overflow.ts";
 export { batches, type BatchOptions } from "./lib/data/batches.ts";
 

@@ -10,13 +10,15 @@ import {
   file,
   fitTokenizer,
   initPolicy,
+  isTokenPair,
   loadPairs,
   number,
   once,
   oneOf,
   type Overflow,
   type Pair,
-  pairReader,
+  type PairRow,
+  pairRowReader,
   type PairSource,
   type PairState,
   pipeline,
@@ -79,14 +81,14 @@ type Setup = SettingValues<typeof SETUP>;
 type PairSetup = Omit<Setup, "world" | "prompts">;
 
 /** Where the pairs come from. */
-export function pairsOf(s: PairSetup): PairSource {
+export function pairsOf(s: PairSetup): PairSource<PairRow> {
   return s.data === null
     ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) })
     : fileSource(s.data, s);
 }
 
-function fileSource(path: string, { rows }: Pick<PairSetup, "rows">): PairSource {
-  return () => readTable(path, pairReader({ name: path, rows }));
+function fileSource(path: string, { rows }: Pick<PairSetup, "rows">): PairSource<PairRow> {
+  return () => readTable(path, pairRowReader({ name: path, rows }));
 }
 
 function annotatorOf(s: PairSetup): AnnotatorOptions {
@@ -169,6 +171,8 @@ export function probabilityOfChosen(s: PairSetup): ((pair: Pair) => number) | un
 /** The accuracy that nobody can beat on the held-out labels; null where the annotator is not known. */
 export function judgeLabels(s: PairSetup): Stage<PairState, { readonly bayes: number | null }> {
   return once("judgeLabels", ({ heldOutPairs }: PairState) => ({
-    bayes: s.data === null ? worldBayes(heldOutPairs, annotatorOf(s)) : null,
+    bayes: s.data === null
+      ? worldBayes(heldOutPairs.filter((pair): pair is Pair => !isTokenPair(pair)), annotatorOf(s))
+      : null,
   }), { needs: ["heldOutPairs"], adds: ["bayes"] });
 }

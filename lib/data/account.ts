@@ -52,7 +52,7 @@ export interface Keeper<R, T> {
 }
 
 /** A keeper that keeps `each` of a row, which `textsOf` tells apart from others of its prompt. */
-export function keeper<R extends { readonly prompt: Prompt }, T>(
+export function keeper<R extends { readonly prompt: Prompt | Int32Array }, T>(
   each: (row: R) => T,
   textsOf: (row: R) => readonly string[],
 ): Keeper<R, T> {

@@ -1,6 +1,6 @@
 /** Cells of CSV as the values of fields: text is text, lists and numbers are spelled. */
 import { left, type Result, right } from "../result.ts";
-import { type Fields, NUMBERS } from "./field.ts";
+import { type Fields, ID_LISTS, NUMBERS } from "./field.ts";
 import { type Fault, shown, unreadable } from "./issue.ts";
 
 /** The start of a list as Python prints it: no JSON, and no text that anybody means to train on. */
@@ -34,7 +34,8 @@ function listOf(name: string, cell: string): readonly unknown[] | undefined {
     const list: unknown = JSON.parse(cell);
     const isList = Array.isArray(list) && list.length > 0;
     const isMessage = (one: unknown): boolean => typeof one === "object" && one !== null && "role" in one;
-    return isList && (name === "completions" || list.every(isMessage)) ? list : undefined;
+    const isPlain = name === "completions" || ID_LISTS.includes(name);
+    return isList && (isPlain || list.every(isMessage)) ? list : undefined;
   } catch {
     return undefined;
   }

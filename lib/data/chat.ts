@@ -9,7 +9,8 @@ import type { BytePairTokenizer } from "./byte_pair.ts";
 import { ASSISTANT, END, USER } from "./chat_tokens.ts";
 import { reading } from "./pretrained.ts";
 import { continuationIds, pretrainedPromptIds } from "./pretrained_chat.ts";
-import { decode, encode, isPretrained, type Tokenizer } from "./tokenizer.ts";
+import { NO_TOKENIZER } from "./id_tokenizer.ts";
+import { decode, encode, isIdTokenizer, isPretrained, type Tokenizer } from "./tokenizer.ts";
 
 /** One turn of a conversation; a system message may only come first. */
 export type Message = { readonly role: "system" | "user" | "assistant"; readonly content: string };
@@ -37,6 +38,7 @@ export function specialId(tokenizer: Tokenizer, name: string): number {
 }
 
 function specialTokensOf(tokenizer: Tokenizer): Readonly<Record<string, number>> {
+  if (isIdTokenizer(tokenizer)) return {};
   if (!isPretrained(tokenizer)) return tokenizer.specialTokens;
   const { engine, specialIds } = reading(tokenizer);
   return Object.fromEntries(Array.from(specialIds, (id) => [engine.id_to_token(id) as string, id]));
@@ -46,10 +48,11 @@ function specialTokensOf(tokenizer: Tokenizer): Readonly<Record<string, number>>
  * The tokens that end a completion. The first is the one that `encodeCompletion` writes; a pretrained model may know more,
  * from `eos_token_id` in its `generation_config.json`.
  *
- * @returns ids, at least one
+ * @returns ids, at least one unless a model without a tokenizer names none
  * @throws {RangeError} if the tokenizer has none
  */
 export function endIds(tokenizer: Tokenizer): readonly number[] {
+  if (isIdTokenizer(tokenizer)) return tokenizer.ends;
   if (!isPretrained(tokenizer)) return [specialId(tokenizer, END)];
   const { ends } = reading(tokenizer);
   if (ends.length > 0) return ends;
@@ -60,8 +63,8 @@ export function endIds(tokenizer: Tokenizer): readonly number[] {
 
 /** What `generate` must know to end completions where this tokenizer does: `eos`, and further end tokens as `stop`. */
 export function endsOf(tokenizer: Tokenizer): { readonly eos: number; readonly stop: readonly Int32Array[] } {
-  const [eos, ...more] = endIds(tokenizer);
-  return { eos: eos as number, stop: more.map((id) => Int32Array.of(id)) };
+  const [eos = -1, ...more] = endIds(tokenizer); // no token is −1: where nothing ends a completion, its length does
+  return { eos, stop: more.map((id) => Int32Array.of(id)) };
 }
 
 /**
@@ -85,6 +88,7 @@ export function encodePrompt(tokenizer: Tokenizer, prompt: Prompt): Int32Array {
   if (late !== -1) {
     throw new RangeError(`Cannot encode a prompt as a system message must come first: it is message ${late}`);
   }
+  if (isIdTokenizer(tokenizer)) throw new TypeError(`Cannot encode a prompt as ${NO_TOKENIZER}: give it token ids`);
   if (isPretrained(tokenizer)) return pretrainedPromptIds(tokenizer, prompt);
   return Int32Array.from([
     ...messages.flatMap((message) => encodeTurn(tokenizer, message)),

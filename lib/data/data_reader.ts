@@ -29,7 +29,7 @@ export interface RowPlan {
   /** What sentences say is done. */
   readonly action: string;
   /** The kinds of rows that it takes; a source is of one kind. */
-  readonly kinds: readonly [RowKind, RowKind];
+  readonly kinds: readonly [RowKind, RowKind, ...RowKind[]];
   /** What the second kind is called, of whose rows several are made. */
   readonly madeOf: NonNullable<SourceReport["made"]>["kind"];
   /** What a source of another kind breaks, and what to do. */
@@ -73,7 +73,7 @@ function opened(plan: RowPlan, columns: readonly string[], place: Place, rows?: 
 }
 
 /** The reader of a plan. */
-export function dataReader<R extends { readonly prompt: Prompt }, T>(
+export function dataReader<R extends { readonly prompt: Prompt | Int32Array }, T>(
   plan: ReadPlan<R, T>,
   { drop = ["identical", "emptyReply", "oddDialogue"], mostDropped = 0.05, name, rows: asked }: ReadOptions,
 ): TableReader<Loaded<T>> {

@@ -11,8 +11,10 @@ export type Fields = Readonly<Record<string, unknown>>;
 /** What reading gives: a value, or every rule that failed. */
 export type Read<T> = Result<readonly Fault[], T>;
 
-/** What a row compares: two completions, one that is good or bad, or several from the best to the worst. */
-export type RowKind = "pairs" | "unpaired" | "ranked";
+/**
+ * What a row compares: two completions, one that is good or bad, several from the best to the worst, or two as token ids.
+ */
+export type RowKind = "pairs" | "unpaired" | "ranked" | "tokens";
 
 /** The fields that rows need, and all that they may have. */
 export type Names = { readonly needed: readonly string[]; readonly known: readonly string[] };
@@ -25,6 +27,10 @@ export const FIELDS: Readonly<Record<RowKind, Names>> = {
   },
   unpaired: { needed: ["completion", "label"], known: ["id", "prompt", "completion", "label", "weight"] },
   ranked: { needed: ["prompt", "completions"], known: ["id", "prompt", "completions", "weight"] },
+  tokens: {
+    needed: ["prompt_ids", "chosen_ids", "rejected_ids"],
+    known: ["id", "prompt_ids", "chosen_ids", "rejected_ids", "margin", "label", "weight"],
+  },
 };
 
 /** All fields of all kinds of rows. */
@@ -33,8 +39,12 @@ export const ALL_FIELDS: readonly string[] = [...new Set(Object.values(FIELDS).f
 /** Fields that are numbers, or true and false. */
 export const NUMBERS: readonly string[] = ["margin", "label", "weight"];
 
-/** The kind of a row by the names of its fields; what fits none is a pair with something wrong. */
+/** Fields that are lists of token ids. */
+export const ID_LISTS: readonly string[] = FIELDS.tokens.needed;
+
+/** The kind of a row by the names of its fields: ids go before texts; what fits none is a pair with something wrong. */
 export function kindOf(names: readonly string[]): RowKind {
+  if (names.some((name) => ID_LISTS.includes(name))) return "tokens";
   if (names.includes("chosen") || names.includes("rejected")) return "pairs";
   return names.includes("completions") ? "ranked" : names.includes("completion") ? "unpaired" : "pairs";
 }

@@ -1,7 +1,7 @@
 /** JSON as rows: a value a line, or one value that is a list or a table by columns. */
 import { withoutReturn } from "../table/lines.ts";
 import { left, type Result, right } from "../result.ts";
-import type { Fields } from "./field.ts";
+import { type Fields, ID_LISTS } from "./field.ts";
 import { type Fault, shown, tooLong, unreadable } from "./issue.ts";
 import { jsonFault } from "./json_fault.ts";
 import type { TextRows, UncountedSink } from "./rows.ts";
@@ -131,7 +131,7 @@ function rowsOfValue(value: unknown): Result<Fault, readonly unknown[]> | undefi
 /** Whether a text field holds a list of texts, or of lists; a list of messages is one text. */
 function isTable(value: unknown): value is Fields {
   if (typeof value !== "object" || value === null) return false;
-  return ["prompt", "chosen", "rejected", "completion"].some((name) => {
+  return ["prompt", "chosen", "rejected", "completion", ...ID_LISTS].some((name) => {
     const column = Object.hasOwn(value, name) ? (value as Fields)[name] : undefined;
     return Array.isArray(column) && (typeof column[0] === "string" || Array.isArray(column[0]));
   });

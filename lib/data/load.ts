@@ -5,10 +5,11 @@ import * as E from "@fp-ts/core/Either";
 import { pipe } from "@fp-ts/core/Function";
 import type { Failure, Result } from "../result.ts";
 import type { TableReader } from "../table/table_reader.ts";
-import { dataReader, type ReadOptions } from "./data_reader.ts";
+import { dataReader, type ReadOptions, type ReadPlan } from "./data_reader.ts";
 import { decodePair, type Pair } from "./pair.ts";
 import { decodeRanked, type RankedPairs, rankedPairs } from "./ranked.ts";
 import type { Loaded } from "./report.ts";
+import { decodeTokenPair, isTokenPair, type PairRow } from "./token_pair.ts";
 import { decodeUnpaired, unpair, type UnpairedRow } from "./unpaired.ts";
 
 /** What `readPairs` can be told. */
@@ -59,7 +60,12 @@ export function pairReader(
   { ranked = "all", ...options }: LoadOptions = {},
   each: (pair: Pair) => unknown = (pair) => pair,
 ): TableReader<Loaded<unknown>> {
-  return dataReader({
+  return dataReader({ ...textPairs(ranked), each }, options);
+}
+
+/** How pairs are read from rows of text. */
+function textPairs(ranked: RankedPairs): Omit<ReadPlan<Pair, never>, "each"> {
+  return {
     action: "load pairs",
     kinds: ["pairs", "ranked"],
     madeOf: "ranked rows",
@@ -72,7 +78,28 @@ export function pairReader(
         ? pipe(decodePair(row, place), E.map((pair) => [pair]))
         : pipe(decodeRanked(row, place), E.map((row) => rankedPairs(row, ranked))),
     textsOf: ({ chosen, rejected }) => [chosen, rejected],
-    each,
+  };
+}
+
+/**
+ * {@link pairReader} for sources that may also hold token ids, `prompt_ids`, `chosen_ids` and `rejected_ids`, in all their
+ * rows: what is trained on takes both.
+ *
+ * @example
+ * ```ts
+ * import { loadPairs, pairRowReader, readTable } from "@logratio/logratio";
+ * const pairs = loadPairs(() => readTable("pairs.jsonl", pairRowReader({ name: "pairs.jsonl" })));
+ * ```
+ */
+export function pairRowReader({ ranked = "all", ...options }: LoadOptions = {}): TableReader<Loaded<PairRow>> {
+  const texts = textPairs(ranked);
+  return dataReader<PairRow, PairRow>({
+    ...texts,
+    kinds: [...texts.kinds, "tokens"],
+    decode: (kind, row, place) =>
+      kind === "tokens" ? pipe(decodeTokenPair(row, place), E.map((pair) => [pair])) : texts.decode(kind, row, place),
+    textsOf: (row) => isTokenPair(row) ? [row.chosen.join(), row.rejected.join()] : [row.chosen, row.rejected],
+    each: (row) => row,
   }, options);
 }
 

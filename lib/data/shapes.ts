@@ -4,7 +4,7 @@ import { pipe } from "@fp-ts/core/Function";
 import { all, left, right } from "../result.ts";
 import type { Message, Prompt } from "./chat.ts";
 import { readText } from "./dialogue.ts";
-import { fault, type Fields, has, type Read } from "./field.ts";
+import { fault, type Fields, has, ID_LISTS, type Read } from "./field.ts";
 import type { Fault } from "./issue.ts";
 import * as read from "./shape.ts";
 import type { Shape } from "./shape.ts";
@@ -265,7 +265,9 @@ export type RowShape = typeof ROW_SHAPES[number];
 export function shapeOf(columns: readonly string[], rows: RowShape = "auto"): Shape | undefined {
   if (rows === "pairs") return undefined;
   if (rows !== "auto") return SHAPES.find(({ name }) => name === rows);
-  const ours = ["chosen", "rejected", "completion", "completions"].filter((name) => columns.includes(name));
+  const ours = ["chosen", "rejected", "completion", "completions", ...ID_LISTS].filter((name) =>
+    columns.includes(name)
+  );
   const open = SHAPES.filter(({ needed }) => ours.every((name) => needed.includes(name)));
   const missing = ({ needed }: Shape): number => needed.filter((name) => !columns.includes(name)).length;
   // All but one of many columns are a slip, which the reader of names tells.

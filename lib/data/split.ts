@@ -21,7 +21,7 @@ export type PromptSplit<T> = { readonly train: readonly T[]; readonly heldOut: r
  * are two prompts and the fraction is neither 0 nor 1
  * @throws {RangeError} if `fraction` is not from 0 to 1
  */
-export function splitByPrompt<T extends { readonly prompt: Prompt }>(
+export function splitByPrompt<T extends { readonly prompt: Prompt | Int32Array }>(
   key: Key,
   rows: readonly T[],
   fraction: number,

@@ -1,6 +1,6 @@
 /** How well a reward model tells which of two completions people prefer, and how well it knows how well. */
 import type { Pair } from "../data/pair.ts";
-import type { TokenPair } from "../data/token_pair.ts";
+import { isTokenPair, type PairRow, type TokenPair } from "../data/token_pair.ts";
 import {
   brierScore,
   type Forecasts,
@@ -12,7 +12,7 @@ import {
 } from "../evaluation/calibration.ts";
 import { type Share, shareWon } from "../evaluation/interval.ts";
 import { once, type Stage } from "../flow/stage.ts";
-import { fitWordStrengths, wordStrength } from "../ranking/word_strengths.ts";
+import { fitWordStrengths, type TextPair, wordStrength } from "../ranking/word_strengths.ts";
 import { logOddsOf, type RewardState, type ValidationState } from "./reward_state.ts";
 import type { PairState, PolicyState, RowState } from "./state.ts";
 
@@ -71,18 +71,25 @@ function scoresOf(forecasts: Forecasts): ForecastScores {
 /** The margin by which each judge favours the chosen completion, pair by pair. */
 function marginsOf(state: PairState & RowState, logOdds: readonly number[]): Judges<readonly number[]> {
   const { pairs, heldOutRows } = state;
-  const words = fitWordStrengths(pairs);
+  const words = fitWordStrengths(pairs.map(wordsOf));
   return {
     reward: logOdds,
     length: heldOutRows.map((row) => row.rejected.length - row.chosen.length),
-    linear: textsOf(state).map(({ chosen, rejected }) => wordStrength(words, chosen) - wordStrength(words, rejected)),
+    linear: pairsOf(state).map(wordsOf).map(({ chosen, rejected }) =>
+      wordStrength(words, chosen) - wordStrength(words, rejected)
+    ),
   };
 }
 
-/** The texts of the held-out rows, in their order. */
-function textsOf({ heldOutPairs, heldOutRows }: PairState & RowState): readonly Pair[] {
+/** The held-out rows as they came, in their order. */
+function pairsOf({ heldOutPairs, heldOutRows }: PairState & RowState): readonly PairRow[] {
   const byId = new Map(heldOutPairs.map((pair) => [pair.id, pair]));
-  return heldOutRows.map(({ id }) => byId.get(id) as Pair);
+  return heldOutRows.map(({ id }) => byId.get(id) as PairRow);
+}
+
+/** A pair for a model of words, which of token ids are the ids. */
+function wordsOf(row: PairRow): TextPair {
+  return isTokenPair(row) ? { ...row, chosen: row.chosen.join(" "), rejected: row.rejected.join(" ") } : row;
 }
 
 /** What each judge makes of its margins. */
@@ -124,12 +131,14 @@ export function evaluateReward(
       outcomes: outcomesOf(validationRows),
     });
     const margins = marginsOf(state, logOdds);
+    const texts = pairsOf(state).filter((row): row is Pair => !isTokenPair(row));
+    const isKnown = probability !== undefined && texts.length === heldOutRows.length;
     const rewardEvaluation: RewardEvaluation = {
       accuracy: judged(margins, shareWon),
       scores: scoresOf({ logOdds, outcomes }),
       temperature,
       tempered: scoresOf({ logOdds: logOdds.map((z) => z === 0 ? 0 : z / temperature), outcomes }),
-      truth: probability === undefined ? null : againstTruth(margins, textsOf(state).map(probability)),
+      truth: isKnown ? againstTruth(margins, texts.map(probability)) : null,
     };
     return { rewardEvaluation };
   }, {

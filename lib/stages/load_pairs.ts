@@ -1,7 +1,8 @@
 /** The stage where data come in: pairs from any source, with an account of every row, split by prompt. */
-import type { Pair } from "../data/pair.ts";
 import type { Loaded, LoadReport } from "../data/report.ts";
+import type { Pair } from "../data/pair.ts";
 import { splitByPrompt } from "../data/split.ts";
+import type { PairRow } from "../data/token_pair.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { type Failure, type Result, right } from "../result.ts";
 import type { Key } from "../tensor/random.ts";
@@ -9,10 +10,12 @@ import { fold } from "../tensor/random.ts";
 import type { PairState } from "./state.ts";
 
 /** Where pairs come from: a file, a fixture, an annotator. The key is for sources that draw. */
-export type PairSource = (key: Key) => Result<Failure, Loaded<Pair>> | Promise<Result<Failure, Loaded<Pair>>>;
+export type PairSource<P extends PairRow = Pair> = (
+  key: Key,
+) => Result<Failure, Loaded<P>> | Promise<Result<Failure, Loaded<P>>>;
 
 /** What became of the rows. */
-export interface LoadedState extends PairState {
+export interface LoadedState<P extends PairRow = PairRow> extends PairState<P> {
   /** How many rows were kept, dropped and truncated, and why. */
   readonly report: LoadReport;
 }
@@ -28,7 +31,10 @@ export interface LoadedState extends PairState {
  * const pairs = loadPairs(() => readPairs(line), { heldOut: 0.2 }); // a stage that adds pairs, heldOutPairs and report
  * ```
  */
-export function loadPairs(source: PairSource, options: { readonly heldOut?: number } = {}): Stage<object, LoadedState> {
+export function loadPairs<P extends PairRow>(
+  source: PairSource<P>,
+  options: { readonly heldOut?: number } = {},
+): Stage<object, LoadedState<P>> {
   const { heldOut = 0.1 } = options;
   return attempt("loadPairs", async (_: object, { key, emit }) => {
     const loaded = await source(fold(key, "source"));

@@ -1,7 +1,7 @@
 /** A trained model as the files in which others load it: weights, config, tokenizer. */
 import { endIds } from "../data/chat.ts";
 import { CHAT_TEMPLATE, END } from "../data/chat_tokens.ts";
-import { isPretrained, type Tokenizer } from "../data/tokenizer.ts";
+import { isIdTokenizer, isPretrained, type Tokenizer } from "../data/tokenizer.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
 import { llamaConfig, llamaTensors } from "../model/llama.ts";
 import { encodeSafetensors } from "../model/safetensors.ts";
@@ -22,7 +22,11 @@ export type SavedModel = Pick<PolicyState, "config" | "tokenizer"> & (Pick<Polic
 export function modelFiles(model: SavedModel): Readonly<Record<string, string | Uint8Array>> {
   const { config, tokenizer } = model;
   const [eos, ...more] = endIds(tokenizer);
-  const tokens = { bos_token_id: null, eos_token_id: more.length > 0 ? [eos, ...more] : eos, pad_token_id: null };
+  const tokens = {
+    bos_token_id: null,
+    eos_token_id: more.length > 0 ? [eos, ...more] : eos ?? null,
+    pad_token_id: null,
+  };
   const [tensors, kind] = "policy" in model
     ? [llamaTensors(model.policy), { architectures: ["LlamaForCausalLM"] }] as const
     : rewardFiles(model.reward);
@@ -41,6 +45,7 @@ export function modelFiles(model: SavedModel): Readonly<Record<string, string | 
  * @param contextLength most tokens of a sequence
  */
 export function tokenizerFiles(tokenizer: Tokenizer, contextLength: number): Readonly<Record<string, string>> {
+  if (isIdTokenizer(tokenizer)) return {};
   if (isPretrained(tokenizer)) {
     const { "generation_config.json": _, ...files } = tokenizer.files; // the model writes its own
     return files;

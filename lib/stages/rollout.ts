@@ -1,6 +1,6 @@
 /** Rollouts: what the policy says to prompts now, with all that is needed to learn from it. */
 import { decodeCompletion, endsOf, type Prompt } from "../data/chat.ts";
-import { encode } from "../data/tokenizer.ts";
+import { decode, encode } from "../data/tokenizer.ts";
 import { attempt, scan, type Stage } from "../flow/stage.ts";
 import { inputFailure, right } from "../result.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
@@ -71,12 +71,14 @@ export interface RolloutOptions extends Sampling {
  * none does.
  */
 export function collectPrompts(): Stage<
-  Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config">,
+  Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config" | "tokenizer">,
   PromptState
 > {
-  type Needs = Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config">;
-  return attempt("collectPrompts", ({ pairs, rows, config }: Needs, { emit }) => {
-    const texts = new Map(pairs.map(({ id, prompt }) => [id, prompt]));
+  type Needs = Pick<PairState, "pairs"> & Pick<RowState, "rows"> & Pick<PolicyState, "config" | "tokenizer">;
+  return attempt("collectPrompts", ({ pairs, rows, config, tokenizer }: Needs, { emit }) => {
+    const texts = new Map(
+      pairs.map(({ id, prompt }) => [id, prompt instanceof Int32Array ? decode(tokenizer, prompt) : prompt]),
+    );
     const distinct = new Map<string, PromptRow>();
     for (const { id, prompt: ids } of rows) {
       const name = ids.join(" ");
@@ -100,7 +102,7 @@ export function collectPrompts(): Stage<
       });
     }
     return right({ prompts });
-  }, { needs: ["pairs", "rows", "config"], adds: ["prompts"] });
+  }, { needs: ["pairs", "rows", "config", "tokenizer"], adds: ["prompts"] });
 }
 
 /** Rollouts as examples: neighbours with one prompt share its computation. */

@@ -1,6 +1,5 @@
 /** The fields of the state that stages share, by the names the method uses. */
-import type { Pair } from "../data/pair.ts";
-import type { TokenPair } from "../data/token_pair.ts";
+import type { PairRow, TokenPair } from "../data/token_pair.ts";
 import type { Tokenizer } from "../data/tokenizer.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 
@@ -20,12 +19,12 @@ export interface RefState {
   readonly ref: DecoderParams;
 }
 
-/** Preference pairs as text: to learn from, and held out. */
-export interface PairState {
+/** Preference pairs as they came, texts or token ids: to learn from, and held out. */
+export interface PairState<P extends PairRow = PairRow> {
   /** To learn from. */
-  readonly pairs: readonly Pair[];
+  readonly pairs: readonly P[];
   /** To judge by: no prompt is on both sides. */
-  readonly heldOutPairs: readonly Pair[];
+  readonly heldOutPairs: readonly P[];
 }
 
 /** Pairs as tokens. */

@@ -61,7 +61,7 @@ function joined(shares: readonly Share[]): Share {
   return { estimate, ...shareInterval(estimate, n), n, ties: shares.reduce((sum, share) => sum + share.ties, 0) };
 }
 
-const parts = foldsOf(data, FOLDS);
+const parts = foldsOf(data as readonly Pair[], FOLDS);
 const folds: Pick<RewardEvaluation, "accuracy">[] = [];
 const shuffled: typeof folds = [];
 for (const [i, heldOutPairs] of parts.entries()) {

@@ -3,6 +3,7 @@ import { specialId } from "../../lib/data/chat.ts";
 import { CHAT_TOKENS } from "../../lib/data/chat_tokens.ts";
 import { encode, vocabSizeOf } from "../../lib/data/tokenizer.ts";
 import { pipeline } from "../../lib/flow/pipeline.ts";
+import { finish, run } from "../../lib/flow/run.ts";
 import { fitTokenizer, initPolicy } from "../../lib/stages/init_policy.ts";
 import { config, finished, numbers } from "./tiny.ts";
 
@@ -35,4 +36,12 @@ Deno.test("initPolicy() draws by the seed: the same weights to the byte, or othe
   assertEquals((await weights(1))[0]?.length, 262 * config.hiddenSize);
   assertEquals(await weights(1), await weights(1));
   assertNotEquals(await weights(1), await weights(2));
+});
+
+Deno.test("fitTokenizer() refuses pairs of token ids, whose tokenizer it cannot know", async () => {
+  const pair = { id: "a", prompt: Int32Array.of(1), chosen: Int32Array.of(2), rejected: Int32Array.of(3) };
+  const result = await finish(run(fitTokenizer(config), { seed: 0, given: { pairs: [pair], heldOutPairs: [] } }));
+  assertEquals(result._tag === "Left" && result.left.sentences, [
+    "Cannot fit a tokenizer as pairs must be texts: row a is token ids, which need the model they are of",
+  ]);
 });

@@ -117,7 +117,7 @@ Deno.test("collectPrompts() gives each prompt once, and names those that leave n
   const rows = pairs.map(({ id, prompt }) => (
     { id, prompt: encodePrompt(tokenizer, prompt), chosen: Int32Array.of(end), rejected: Int32Array.of(end) }
   ));
-  const { state, events } = await finished(collectPrompts(), { pairs, rows, config });
+  const { state, events } = await finished(collectPrompts(), { pairs, rows, config, tokenizer });
   assertEquals(state.prompts.map(({ id, text }) => [id, text]), [["row 0", "x"], ["row 3", "z"]]);
   const warnings = events.flatMap((e) => e.type === "warning" ? [e.message] : []);
   assertEquals(warnings.length, 1);
@@ -131,7 +131,7 @@ Deno.test("collectPrompts() keeps a prompt that leaves room for one token, and n
   const rows = pairs.map(({ id }) => (
     { id, prompt: new Int32Array(Number(id)), chosen: Int32Array.of(end), rejected: Int32Array.of(end) }
   ));
-  const { state } = await finished(collectPrompts(), { pairs, rows, config });
+  const { state } = await finished(collectPrompts(), { pairs, rows, config, tokenizer });
   assertEquals(state.prompts.map(({ id }) => id), ["63"]);
 });
 
@@ -139,7 +139,7 @@ Deno.test("collectPrompts() fails where no prompt leaves room for an answer", as
   const prompt = encodePrompt(tokenizer, "y".repeat(config.contextLength));
   const row = { id: "r", prompt, chosen: Int32Array.of(end), rejected: Int32Array.of(end) };
   const pairs = [{ id: "r", prompt: "y", chosen: "a", rejected: "b" }];
-  const result = await finish(run(collectPrompts(), { seed: 0, given: { pairs, rows: [row], config } }));
+  const result = await finish(run(collectPrompts(), { seed: 0, given: { pairs, rows: [row], config, tokenizer } }));
   assert(result._tag === "Left" && result.left.kind === "input");
   assertEquals(result.left.sentences, [
     "Cannot roll out as a prompt must leave room for an answer in the context of 64 tokens: of 1 none does",

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { encodePair } from "../../lib/data/token_pair.ts";
+import { encodePair, type PairRow } from "../../lib/data/token_pair.ts";
+import type { Tokenizer } from "../../lib/data/tokenizer.ts";
 import type { Overflow } from "../../lib/data/overflow.ts";
 import { finish, run } from "../../lib/flow/run.ts";
 import { tokenize } from "../../lib/stages/tokenize.ts";
@@ -62,4 +63,40 @@ Deno.test("tokenize() with overflow error names every row that does not fit", as
   const { sentences } = await refused("error");
   assertStringIncludes(sentences[0] as string, "all must fit a context of 12 tokens: 1 do not");
   assertStringIncludes(sentences.slice(1).join(), "row long");
+});
+
+const ids = (...values: readonly number[]): Int32Array => Int32Array.from(values);
+const rowOf = (id: string, ...values: readonly number[]) => (
+  { id, prompt: ids(1, 2), chosen: ids(3, ...values), rejected: ids(4) }
+);
+
+Deno.test("tokenize() leaves pairs of token ids as they are, with a tokenizer or without", async () => {
+  const pairs = [rowOf("a", 258), { ...rowOf("b"), label: 0.75 }];
+  for (const own of [tokenizer, { idCount: 259, ends: [258] }]) {
+    const { rows } = (await finished(tokenize(), { ...given, pairs, heldOutPairs: [], tokenizer: own })).state;
+    assertEquals(rows.map(({ id, chosen, label }) => [id, chosen, label]), [
+      ["a", ids(3, 258), undefined],
+      ["b", ids(3), 0.75],
+    ]);
+  }
+});
+
+Deno.test("tokenize() refuses ids beyond the vocabulary, naming rows and ids, and texts without a tokenizer", async () => {
+  const sentences = async (pairs: readonly PairRow[], own: Tokenizer = tokenizer): Promise<readonly string[]> => {
+    const result = await finish(run(tokenize(), { seed: 0, given: { ...given, pairs, tokenizer: own } }));
+    return result._tag === "Left" ? result.left.sentences : [];
+  };
+  const rule = "as every id must be below 259, the size of the model's vocabulary";
+  assertEquals(await sentences([rowOf("a", 259), rowOf("b"), { ...rowOf("c", 999), prompt: ids(300) }]), [
+    `Cannot use row a ${rule}: chosen has 259`,
+    `Cannot use row c ${rule}: prompt has 300, chosen has 999`,
+  ]);
+  assertEquals(
+    (await sentences(Array.from({ length: 25 }, (_, i) => rowOf(`${i}`, 400)))).at(-1),
+    "… and 5 more like these",
+  );
+  assertEquals(await sentences([rowOf("a"), pairOf(3, "b")], { idCount: 259, ends: [] }), [
+    "Cannot use row b as the model came without a tokenizer: put its tokenizer.json beside it, or give rows of " +
+    "prompt_ids, chosen_ids and rejected_ids",
+  ]);
 });
