@@ -10,11 +10,11 @@ import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import type { DecoderParams, LayerParams } from "./decoder.ts";
 import { mergedWeight, rowNorms, type Weight, type WeightChange } from "./project.ts";
 
-/** The matrices of a layer that an adapter may change. */
-export const PROJECTIONS = ["query", "key", "value", "output", "gate", "up", "down"] as const;
-
 /** A matrix of a layer by name. */
-export type Projection = typeof PROJECTIONS[number];
+export type Projection = "query" | "key" | "value" | "output" | "gate" | "up" | "down";
+
+/** The matrices of a layer that an adapter may change. */
+export const PROJECTIONS: readonly Projection[] = ["query", "key", "value", "output", "gate", "up", "down"];
 
 /** Changes of some matrices of a layer. */
 export type LayerAdapter = Readonly<Partial<Record<Projection, WeightChange>>>;
@@ -23,6 +23,8 @@ export type LayerAdapter = Readonly<Partial<Record<Projection, WeightChange>>>;
 export interface Adapter {
   /** Of each layer, first to last. */
   readonly layers: readonly LayerAdapter[];
+  /** Whether its scales are alpha / √rank rather than alpha / rank: files say alpha. */
+  readonly rsLora?: boolean;
 }
 
 /** What a fresh adapter is like. */
@@ -91,7 +93,7 @@ export function initAdapter(key: Key, params: DecoderParams, options: AdapterOpt
       throw new RangeError(`Cannot make an adapter as layer ${i} has no matrix ${name}`);
     }));
   });
-  return { layers };
+  return { layers, ...rsLora && { rsLora } };
 }
 
 /** The decoder with an adapter instead of the one it has, if any: no copy. @throws {RangeError} if the numbers of layers differ */
