@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   flow: ["tensor"],
   stages: ["model", "optim", "losses", "rl", "data", "ranking", "evaluation", "flow"],
   report: ["flow", "evaluation"],
-  io: ["flow", "data", "table"],
+  io: ["flow", "data", "table", "model"],
 };
 
 /** Files of lib that are open to all. */

@@ -97,15 +97,21 @@ export async function withFile<T>(
   path: string,
   use: (file: Deno.FsFile) => Promise<Result<Failure, T>>,
 ): Promise<Result<Failure, T>> {
-  if (path === "") return inputFailure("Cannot read a file as its path must not be empty");
-  const { state } = await Deno.permissions.query({ name: "read", path });
-  if (state !== "granted") return inputFailure(noPermission(path));
+  const permission = await permissionToRead(path);
+  if (permission._tag === "Left") return permission;
   try {
     using file = await Deno.open(path);
     return await use(file);
   } catch (error) {
     return inputFailure(`Cannot read ${path} as ${why(error)}`);
   }
+}
+
+/** Whether a path may be read; or the flag that would permit it. */
+export async function permissionToRead(path: string): Promise<Result<Failure, null>> {
+  if (path === "") return inputFailure("Cannot read a file as its path must not be empty");
+  const { state } = await Deno.permissions.query({ name: "read", path });
+  return state === "granted" ? right(null) : inputFailure(noPermission(path));
 }
 
 function noPermission(path: string): string {

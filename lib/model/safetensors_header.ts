@@ -15,15 +15,18 @@ export interface Ranges {
   readonly read: (start: number, out: Uint8Array) => void;
 }
 
-/** Bytes of an element, by the format's names. */
-const WIDTHS = {
+/** An element type that safetensors files may hold. */
+export type StoredDtype =
+  | ("F64" | "F32" | "F16" | "BF16")
+  | ("BOOL" | "U8" | "I8" | "U16" | "I16" | "U32" | "I32" | "U64" | "I64" | "C64")
+  | ("F8_E4M3" | "F8_E5M2" | "F8_E8M0");
+
+/** Bytes of an element. */
+const WIDTHS: Readonly<Record<StoredDtype, number>> = {
   ...{ F64: 8, F32: 4, F16: 2, BF16: 2 },
   ...{ BOOL: 1, U8: 1, I8: 1, U16: 2, I16: 2, U32: 4, I32: 4, U64: 8, I64: 8, C64: 8 },
   ...{ F8_E4M3: 1, F8_E5M2: 1, F8_E8M0: 1 },
-} as const;
-
-/** An element type that safetensors files may hold. */
-export type StoredDtype = keyof typeof WIDTHS;
+};
 
 /** A tensor in a file: its type, its shape, and the range of its bytes from the start of the file. */
 export interface StoredTensor {

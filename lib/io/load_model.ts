@@ -1,0 +1,138 @@
+/** Models from disk: a folder in Hugging Face's form, or a safetensors file with its `config.json` beside it. */
+import { memory, memoryUse } from "../kernels/memory.ts";
+import { type DecoderConfig, type DecoderParams, parameterCount } from "../model/decoder.ts";
+import { isJsonRecord } from "../model/hf/config_reader.ts";
+import { decoderConfig } from "../model/hf/decoder_config.ts";
+import type { ModelForm } from "../model/hf/form.ts";
+import { type Placement, placeParams, readParams, type Weights } from "../model/hf/read_params.ts";
+import { storedBytes, type StoredDtype } from "../model/safetensors_header.ts";
+import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import type { Dtype } from "../tensor/tensor.ts";
+import { permissionToRead } from "./files.ts";
+import { readJson, readTexts, withoutLast } from "./model_texts.ts";
+import { withWeights } from "./weight_files.ts";
+
+/** What a model's files say before their numbers are read. */
+export interface ModelDescription {
+  /** Architecture. */
+  readonly config: DecoderConfig;
+  /** How the files are written: `config.json`, names, element types. */
+  readonly form: ModelForm;
+  /** The other files of the folder as they are, by name: `tokenizer.json`, `tokenizer_config.json`, … */
+  readonly texts: Readonly<Record<string, string>>;
+  /** Number of parameters. */
+  readonly parameters: number;
+  /** Bytes of the weights in the files, by their element type there. */
+  readonly stored: Readonly<Partial<Record<StoredDtype, number>>>;
+  /** Bytes of the parameters in memory. */
+  readonly bytes: number;
+}
+
+/** A model from files. */
+export interface LoadedModel extends ModelDescription {
+  /** Parameters, not trained yet. */
+  readonly params: DecoderParams;
+}
+
+/** How to load. */
+export interface LoadModelOptions {
+  /** Element type of the parameters, whatever the files'. Default f32. */
+  readonly dtype?: Dtype;
+}
+
+const MOST_CONFIG_BYTES = 2 ** 22;
+
+/**
+ * What the files of a model say, from their headers alone.
+ *
+ * @param path of a folder, or of a safetensors file with its `config.json` beside it
+ */
+export function describeModel(
+  path: string,
+  options: LoadModelOptions = {},
+): Promise<Result<Failure, ModelDescription>> {
+  return withModel(path, options, ({ description }) => right(description));
+}
+
+/**
+ * The model in a folder in Hugging Face's form, of one of the architectures that `decoderConfig` knows. Headers are read
+ * first; then each tensor goes straight to its place in memory, and numbers of 16 bits are widened on the way.
+ *
+ * It never asks for permission: a program that waits for an answer looks like one that hangs.
+ *
+ * @param path of a folder, or of a safetensors file with its `config.json` beside it
+ * @example
+ * ```ts
+ * import { loadModel } from "@logratio/logratio";
+ * const model = await loadModel("SmolLM2-135M");
+ * if (model._tag === "Right") model.right.params; // of model.right.config
+ * ```
+ */
+export function loadModel(path: string, options: LoadModelOptions = {}): Promise<Result<Failure, LoadedModel>> {
+  return withModel(path, options, ({ description, weights, placement }) => {
+    const { config, parameters, bytes } = description, use = memoryUse().bytes, all = memory.buffer.byteLength;
+    if (bytes + use > all) {
+      const need = `its ${parameters} weights take ${gigabytes(bytes)} of memory`;
+      return refused(path, [`${need}: of ${gigabytes(all)} that can be addressed ${gigabytes(use)} are in use`]);
+    }
+    const params = readParams(weights, config, placement, options.dtype);
+    return params._tag === "Left" ? refused(path, params.left) : right({ ...description, params: params.right });
+  });
+}
+
+const gigabytes = (bytes: number): string => `${(bytes / 1e9).toFixed(2)} GB`;
+
+/** A model whose files are open. */
+interface Opened {
+  readonly description: ModelDescription;
+  readonly weights: Weights;
+  readonly placement: Placement;
+}
+
+async function withModel<T>(
+  path: string,
+  { dtype = "f32" }: LoadModelOptions,
+  use: (opened: Opened) => Result<Failure, T>,
+): Promise<Result<Failure, T>> {
+  const place = await placeOf(path);
+  if (place._tag === "Left") return place;
+  const { folder, single } = place.right, configPath = `${folder}/config.json`;
+  const file = await readJson(configPath, MOST_CONFIG_BYTES);
+  if (file._tag === "Left") return file;
+  const read = decoderConfig(file.right.json), json = isJsonRecord(file.right.json) ? file.right.json : {};
+  if (read._tag === "Left") return inputFailure(...read.left.map((rule) => `Cannot use ${configPath} as ${rule}`));
+  const texts = await readTexts(folder);
+  if (texts._tag === "Left") return texts;
+  const { modelType, config } = read.right;
+  return await withWeights(folder, single, async (weights) => {
+    const placed = placeParams(weights, modelType, config);
+    if (placed._tag === "Left") return refused(path, placed.left);
+    const { prefix, dtypes } = placed.right, parameters = parameterCount(config);
+    const description = {
+      ...{ config, form: { modelType, json, prefix, dtypes }, texts: texts.right, parameters },
+      stored: storedBytes(Array.from(weights.values(), ({ stored }) => stored)),
+      bytes: parameters * (dtype === "f32" ? 4 : 8),
+    };
+    return await Promise.resolve(use({ description, weights, placement: placed.right }));
+  });
+}
+
+/** The folder of a model, and its weights' file if one is asked for. */
+async function placeOf(path: string): Promise<Result<Failure, { folder: string; single: string | null }>> {
+  const permission = await permissionToRead(path);
+  if (permission._tag === "Left") return permission;
+  const stat = await Deno.stat(path).catch(() => null);
+  if (stat === null) return inputFailure(`Cannot load ${path} as there is no such folder or file`);
+  if (stat.isDirectory) return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null });
+  const name = path.slice(path.search(/[^\\/]*$/));
+  if (name.endsWith(".safetensors") && !/-\d+-of-\d+\.safetensors$/.test(name)) {
+    return right({ folder: withoutLast(`./${path}`.replace(/^\.\/(?=[\\/])/, "")), single: name });
+  }
+  return inputFailure(
+    `Cannot load ${path} as it must be a folder, or a safetensors file that is no shard: give its folder`,
+  );
+}
+
+function refused(path: string, rules: readonly string[]): Result<Failure, never> {
+  return inputFailure(...rules.map((rule) => `Cannot load ${path} as ${rule}`));
+}
