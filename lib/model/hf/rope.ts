@@ -1,7 +1,8 @@
 /**
  * Rotary positions as a `config.json` says them: `rope_parameters` of transformers 5, or `rope_theta` and `rope_scaling`.
  */
-import type { RotaryPositions, RotaryScaling } from "../architecture.ts";
+import type { RotaryScaling } from "../../grad/rotary.ts";
+import type { RotaryPositions } from "../architecture.ts";
 import type { ConfigReader } from "./config_reader.ts";
 
 /** What else decides on the angles. */
