@@ -61,7 +61,7 @@ export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 
 // Models: one decoder described by data, log-probabilities of completions, generation.
 export { decoderTree, headOf, initDecoder, parameterCount } from "./lib/model/decoder.ts";
-export { hiddenStates } from "./lib/model/forward.ts";
+export { type ForwardOptions, hiddenStates } from "./lib/model/forward.ts";
 export type { DecoderParams, LanguageModel, LayerParams } from "./lib/model/decoder.ts";
 export type {
   AttentionConfig,
@@ -334,4 +334,4 @@ export { describeModel, loadModel } from "./lib/io/load_model.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
-export { type FileContent, type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";
+export { type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";

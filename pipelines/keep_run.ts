@@ -4,7 +4,6 @@ import {
   encodeData,
   type Event,
   type Failure,
-  type FileContent,
   type Folder,
   inputFailure,
   type Report,
@@ -53,7 +52,7 @@ export interface Keeper {
   readonly isCheckpointDue: () => boolean;
   readonly onCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
   /** Writes what the run made, by name, in this order; and ends. */
-  readonly finish: (files: Readonly<Record<string, FileContent>>) => Promise<void>;
+  readonly finish: (files: Readonly<Record<string, string | Uint8Array>>) => Promise<void>;
   /** Why the run could not be kept. */
   readonly failure: () => Failure | undefined;
 }

@@ -58,6 +58,10 @@ export const BATCHES = {
     help: "rows whose gradients are computed at once, for memory; 0: all of a step. The result is the same",
     defaultWith: { model: 4 },
   }),
+  gradientCheckpointing: oneOf(["off", "on"], {
+    help: "on: a layer's inside is computed again instead of kept; a third more time, the same result",
+    defaultWith: { model: "on" },
+  }),
 } as const;
 
 /** The settings of a pipeline that learns from rows, with its own optimizer's defaults. */
@@ -83,5 +87,6 @@ export function training(
     ...{ lr, epochs, batchSize, shuffle: s.shuffle === "on", ...optimizerOptions(s) },
     ...steps > 0 && { steps },
     ...microBatch > 0 && { microBatch },
+    ...s.gradientCheckpointing === "on" && { gradientCheckpointing: true },
   };
 }

@@ -83,8 +83,12 @@ export function file({ help, kind = "file" }: FileOptions): Setting<string | nul
 }
 
 /** One of a few names; the first is the default. */
-export function oneOf<const T extends string>(names: readonly [T, ...T[]], { help }: Help): Setting<T> {
+export function oneOf<const T extends string>(
+  names: readonly [T, ...T[]],
+  { help, defaultWith }: Help & Pick<Setting<NoInfer<T>>, "defaultWith">,
+): Setting<T> {
   return {
+    ...defaultWith && { defaultWith },
     default: names[0],
     help,
     takes: `<${names.join("|")}>`,

@@ -51,9 +51,9 @@ function addInto(a: Tensor, b: Tensor): Tensor {
   return consume(a, (out) => kernels(a.dtype).zip("add", out, floats(b), out));
 }
 
-/** Gradients of a scalar by every traced leaf that leads to it. */
-function backward(root: Tensor): ReadonlyMap<Tensor, Tensor> {
-  const grads = new Map<Tensor, Tensor>([[root, build(root.dtype, root.shape, (out) => out.fill(1))]]);
+/** Gradients by every traced leaf that leads to `root`, from the gradient of root itself. */
+export function backward(root: Tensor, gradient: Tensor): ReadonlyMap<Tensor, Tensor> {
+  const grads = new Map<Tensor, Tensor>([[root, gradient]]);
   for (const t of inOrder(root).toReversed()) {
     const { parents, vjp } = nodeOf(t) as NonNullable<ReturnType<typeof nodeOf>>;
     if (parents.length === 0) continue;
@@ -97,7 +97,7 @@ function sumAndGrad<P, R extends readonly unknown[]>(
   if (!(loss.count > 0)) {
     throw new RangeError(`Cannot average a loss as its count must be > 0: current value is ${loss.count}`);
   }
-  const found = backward(loss.sum);
+  const found = backward(loss.sum, build(loss.sum.dtype, loss.sum.shape, (out) => out.fill(1)));
   const grads = treeMap((leaf) => found.get(leaf) ?? zeros(leaf.dtype, leaf.shape), traced);
   return { sum: item(loss.sum), count: loss.count, grads, metrics };
 }
@@ -111,10 +111,16 @@ function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
   };
 }
 
+/** The sums over the count, in the memory of the sums: nobody else may hold them. */
 function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
-  const inverse = (g: Tensor): Tensor =>
-    build(g.dtype, g.shape, (out) => kernels(g.dtype).zip("div", floats(g), floats(scalar(count, g.dtype)), out));
-  return { loss: sum / count, grads: treeMap(inverse, grads), metrics };
+  const divided = new Map<Tensor, Tensor>(); // one tensor may be the gradient of two leaves
+  const divide = (g: Tensor): Tensor => {
+    const done = divided.get(g) ??
+      consume(g, (out) => kernels(g.dtype).zip("div", out, floats(scalar(count, g.dtype)), out));
+    divided.set(g, done);
+    return done;
+  };
+  return { loss: sum / count, grads: scope(() => treeMap(divide, grads)), metrics };
 }
 
 /**
@@ -132,7 +138,7 @@ function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
 export function valueAndGrad<P, R extends readonly unknown[]>(
   f: (params: P, ...rest: R) => Loss,
 ): (params: P, ...rest: R) => Gradient<P> {
-  return (params, ...rest) => scope(() => mean(sumAndGrad(f, params, rest)));
+  return (params, ...rest) => mean(scope(() => sumAndGrad(f, params, rest)));
 }
 
 /**

@@ -2,12 +2,14 @@
  * The shared memory that holds every tensor, and the regions it is handed out in.
  *
  * One `WebAssembly.Memory` serves all kernel providers, worker threads and libraries called by FFI with no copy.
- * A *region* is a list of slabs: allocation moves a mark, and closing the region gives all of it back at once.
+ * A *region* is a list of slabs: allocation moves a mark, and closing the region gives all of it back at once. A large
+ * block is a stretch of its own in it, which can move to another region without a copy.
  * Outside every region a block lives until the garbage collector has seen its last view go.
  */
 
 const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
 const SLAB = 1 << 22;
+const LARGE = SLAB / 4;
 const ALIGN = 64; // a cache line, and enough for any vector load
 
 /**
@@ -96,6 +98,8 @@ interface OpenRegion extends Region {
   alive: boolean;
   readonly outer: OpenRegion | undefined;
   readonly slabs: Extent[];
+  /** Bytes of the large blocks by address. */
+  readonly large: Map<number, number>;
   mark: number;
 }
 
@@ -104,7 +108,7 @@ let current: OpenRegion | undefined;
 
 /** Opens a region inside the current one; every allocation goes to it until it is closed. */
 export function openRegion(): Region {
-  current = { alive: true, outer: current, slabs: [], mark: 0 };
+  current = { alive: true, outer: current, slabs: [], large: new Map(), mark: 0 };
   return current;
 }
 
@@ -118,9 +122,11 @@ export function leaveRegion(region: Region): void {
 
 /** Ends a region that was left: its memory is free, and its tensors throw when read. */
 export function freeRegion(region: Region): void {
-  const { slabs } = region as OpenRegion;
+  const { slabs, large } = region as OpenRegion;
   for (const slab of slabs) release(slab.start, slab.end - slab.start);
+  for (const [start, bytes] of large) release(start, bytes);
   slabs.length = 0;
+  large.clear();
   (region as OpenRegion).alive = false;
 }
 
@@ -135,16 +141,32 @@ export interface Block {
 export function allocate(bytes: number): Block {
   const size = roundUp(Math.max(bytes, 1), ALIGN);
   if (current === undefined) return { offset: take(size), bytes: size, region: root };
+  if (size >= LARGE) {
+    const offset = take(size);
+    current.large.set(offset, size);
+    return { offset, bytes: size, region: current };
+  }
   const slab = current.slabs.at(-1);
   if (slab === undefined || current.mark + size > slab.end) {
-    const length = Math.max(size, SLAB);
-    const start = take(length);
-    current.slabs.push({ start, end: start + length });
+    const start = take(SLAB);
+    current.slabs.push({ start, end: start + SLAB });
     current.mark = start;
   }
   const offset = current.mark;
   current.mark += size;
   return { offset, bytes: size, region: current };
+}
+
+/**
+ * Moves a large block from a region that was left to the innermost open one, or out of all: the block in its new
+ * lifetime, or nothing if it is not large or was moved already.
+ */
+export function moveOut({ offset, bytes, region }: Block): Block | undefined {
+  const { large } = region as OpenRegion;
+  if (large?.get(offset) !== bytes) return undefined;
+  large.delete(offset);
+  current?.large.set(offset, bytes);
+  return { offset, bytes, region: current ?? root };
 }
 
 /** The address of memory for the whole life of the program, outside all regions: workspace of the kernels. */

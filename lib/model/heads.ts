@@ -5,7 +5,7 @@ import { fold, type Key, normal } from "../tensor/random.ts";
 import { type Batch, stretches } from "../tensor/ragged.ts";
 import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import type { DecoderConfig, DecoderParams } from "./decoder.ts";
-import { hiddenStates } from "./forward.ts";
+import { type ForwardOptions, hiddenStates } from "./forward.ts";
 import { predictors } from "./logps.ts";
 
 /** Parameters of a reward model: a decoder without its language-model head, and a head of one number. */
@@ -70,10 +70,13 @@ export function rewards(
   reward: RewardParams,
   config: DecoderConfig,
   batch: Batch,
-  reading: RewardReading = {},
+  { gradientCheckpointing = false, ...reading }: RewardReading & ForwardOptions = {},
 ): Tensor {
   const last = lastTokens(batch);
-  const hidden = hiddenStates(reward.trunk, config, batch, { added: addedBySurprise(reward, reading) });
+  const hidden = hiddenStates(reward.trunk, config, batch, {
+    added: addedBySurprise(reward, reading),
+    gradientCheckpointing,
+  });
   return reshape(linear(gatherRows(hidden, last), reward.score), [last.length]);
 }
 

@@ -9,7 +9,7 @@ import type { Tensor } from "../tensor/tensor.ts";
 import { entropies } from "../grad/entropies.ts";
 import { softcap } from "../grad/activations.ts";
 import { type DecoderConfig, type DecoderParams, headOf, type LanguageModel } from "./decoder.ts";
-import { hiddenStates } from "./forward.ts";
+import { type ForwardOptions, hiddenStates } from "./forward.ts";
 
 /** For each completion token, the row that predicts it: the token before it, for a first one its prompt's last. */
 export function predictors(batch: Batch): Int32Array {
@@ -26,13 +26,23 @@ export function predictors(batch: Batch): Int32Array {
  *
  * @returns `[C]`: completion b holds the entries batch.offsets[b] … batch.offsets[b+1]−1
  */
-export function tokenLogps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  return tokenLogpsAt(predictorStates(params, config, batch), { params, config }, batch);
+export function tokenLogps(
+  params: DecoderParams,
+  config: DecoderConfig,
+  batch: Batch,
+  options: ForwardOptions = {},
+): Tensor {
+  return tokenLogpsAt(predictorStates(params, config, batch, options), { params, config }, batch);
 }
 
 /** The hidden state before every completion token, from which it is predicted, `[C, d]`: what heads read. */
-export function predictorStates(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  return gatherRows(hiddenStates(params, config, batch), predictors(batch));
+export function predictorStates(
+  params: DecoderParams,
+  config: DecoderConfig,
+  batch: Batch,
+  { gradientCheckpointing = false }: ForwardOptions = {},
+): Tensor {
+  return gatherRows(hiddenStates(params, config, batch, { gradientCheckpointing }), predictors(batch));
 }
 
 /** `tokenLogps` of states that are there already. */
@@ -71,6 +81,11 @@ export function logitsAt(states: Tensor, { params, config }: LanguageModel): Ten
  * }
  * ```
  */
-export function logps(params: DecoderParams, config: DecoderConfig, batch: Batch): Tensor {
-  return segmentSum(tokenLogps(params, config, batch), batch.offsets);
+export function logps(
+  params: DecoderParams,
+  config: DecoderConfig,
+  batch: Batch,
+  options: ForwardOptions = {},
+): Tensor {
+  return segmentSum(tokenLogps(params, config, batch, options), batch.offsets);
 }

@@ -35,7 +35,7 @@ export function dpoUpdate(
     rows: ({ rows }) => rows,
     loss: ({ config, rows, refLogps }) => (policy, numbers) => {
       const pairs = Array.from(numbers, (n) => rows[n] as TokenPair);
-      const all = logps(policy, config, pack(pairs.map(exampleOf)));
+      const all = logps(policy, config, pack(pairs.map(exampleOf)), options);
       const refOf = (which: 0 | 1): Float64Array =>
         Float64Array.from(numbers, (n) => refLogps[2 * n + which] as number);
       const labels = pairs.some((pair) => pair.label !== undefined)

@@ -8,6 +8,7 @@ import type { Reduction } from "../losses/reduction.ts";
 import { valueLoss } from "../losses/value.ts";
 import { weightedSum } from "../losses/weighted_sum.ts";
 import type { DecoderParams } from "../model/decoder.ts";
+import type { ForwardOptions } from "../model/forward.ts";
 import { type ValueParams, valuesAt } from "../model/heads.ts";
 import { entropiesAt, predictorStates, tokenLogpsAt } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
@@ -17,7 +18,7 @@ import { examplesOf, offsetsOf, type Rollout, type RolloutState } from "./rollou
 import type { PolicyState } from "./state.ts";
 
 /** The terms of PPO's loss. */
-export interface PpoObjectiveOptions {
+export interface PpoObjectiveOptions extends ForwardOptions {
   /** Where the ratio stops to count. Default 1 ± 0.2. */
   readonly clip?: PpoClip;
   /** Largest |log ratio|, nats. */
@@ -94,7 +95,7 @@ export function ppoObjective(
   const { valueCoef = 0.5, valueClip = 0.2, entropyCoef = 0, kl } = options;
   return ({ policy, value }) => {
     const batch = pack(examplesOf(rollouts));
-    const states = predictorStates(policy, config, batch);
+    const states = predictorStates(policy, config, batch, options);
     const tokenLogps = tokenLogpsAt(states, { params: policy, config }, batch);
     const oldLogps = own("tokenLogps");
     const policyLoss = ppoLoss({ tokenLogps, oldLogps, advantages: tokens(advantages) }, offsets, {
@@ -103,7 +104,7 @@ export function ppoObjective(
       ...logRatioClamp !== undefined && { logRatioClamp },
     });
     const { count } = policyLoss.loss;
-    const criticStates = value.trunk === undefined ? states : predictorStates(value.trunk, config, batch);
+    const criticStates = value.trunk === undefined ? states : predictorStates(value.trunk, config, batch, options);
     const critic = valueLoss({ values: valuesAt(criticStates, value.head), returns: tokens(returns) }, offsets, {
       ...valueClip < Infinity
         ? { type: "clip", clipRange: valueClip, oldValues: tokens(values) } as const

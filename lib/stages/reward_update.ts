@@ -41,14 +41,15 @@ export function rewardUpdate(
   Pick<PolicyState, "config"> & RewardState & Pick<ValidationState, "fitRows">,
   RewardState
 > {
-  const { centering = 0, labelSmoothing = 0 } = options;
+  const { centering = 0, labelSmoothing = 0, gradientCheckpointing = false } = options;
   return update("rewardUpdate", {
     needs: ["config", "reward", "fitRows"],
     params: ({ reward: { reader: _, ...reward } }): RewardModel => reward,
     rows: ({ fitRows }) => fitRows,
     loss: ({ config, fitRows }) => (reward, numbers) => {
       const pairs = Array.from(numbers, (n) => fitRows[n] as FitRow);
-      const all = rewards(reward, config, pack(pairs.map(exampleOf)), readingOf(pairs));
+      const reading = { ...readingOf(pairs), gradientCheckpointing };
+      const all = rewards(reward, config, pack(pairs.map(exampleOf)), reading);
       const [chosen, rejected] = [take(all, side(0, pairs.length)), take(all, side(1, pairs.length))];
       return bradleyTerryLoss({ chosen, rejected }, { centering, ...ownOptions(pairs, labelSmoothing) });
     },

@@ -51,7 +51,7 @@ export function sftUpdate(
     rows: ({ demonstrations }) => demonstrations,
     loss: ({ config, demonstrations }) => (policy, numbers) => {
       const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Demonstration).example));
-      return sftLoss(tokenLogps(policy, config, batch), batch.offsets, options);
+      return sftLoss(tokenLogps(policy, config, batch, options), batch.offsets, options);
     },
   }, { ...options, adds: "policy" });
 }

@@ -2,6 +2,7 @@
 import { batches, type BatchOptions } from "../data/batches.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { accumulateGrads, type Loss } from "../grad/value_and_grad.ts";
+import type { ForwardOptions } from "../model/forward.ts";
 import { copyTrained, type TrainedPart, trainedPart, withTrained } from "../model/trained.ts";
 import { adamw, type AdamwOptions, type AdamwState } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
@@ -10,7 +11,7 @@ import { applyUpdates, chain, type Transform } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
 
 /** How a policy is trained, whatever the loss. */
-export interface UpdateOptions extends BatchOptions, Omit<AdamwOptions, "lr"> {
+export interface UpdateOptions extends BatchOptions, ForwardOptions, Omit<AdamwOptions, "lr"> {
   /** Peak learning rate. */
   readonly lr: number;
   /** Course of the learning rate after the warm-up. Default `linear`, to zero. */

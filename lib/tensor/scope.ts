@@ -1,6 +1,6 @@
 /** Lifetimes: `scope` frees what a computation made except what it returns. */
 import { freeRegion, leaveRegion, openRegion } from "../kernels/memory.ts";
-import { copy, livesIn, type Tensor } from "./tensor.ts";
+import { carryOut, livesIn, type Tensor } from "./tensor.ts";
 import { treeMap } from "./tree.ts";
 
 /**
@@ -30,7 +30,7 @@ export function scope<T>(body: () => T): T {
     const moved = new Map<Tensor, Tensor>();
     return treeMap((leaf) => {
       if (!livesIn(leaf, region)) return leaf;
-      const kept = moved.get(leaf) ?? copy(leaf);
+      const kept = moved.get(leaf) ?? carryOut(leaf);
       moved.set(leaf, kept);
       return kept;
     }, result);

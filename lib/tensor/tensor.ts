@@ -5,7 +5,7 @@
  * Its memory ends with the scope it was made in, or when an optimizer step consumes it; reading it afterwards throws.
  */
 import type { Floats } from "../kernels/kernels.ts";
-import { allocate, type Block, freeNow, freeWithView, memory, passOn } from "../kernels/memory.ts";
+import { allocate, type Block, freeNow, freeWithView, memory, moveOut, passOn } from "../kernels/memory.ts";
 
 /** Element type: 32-bit for speed, 64-bit for oracles and exact laboratories. They never mix. */
 export type Dtype = "f32" | "f64";
@@ -169,6 +169,15 @@ export function zeros(dtype: Dtype, shape: readonly number[]): Tensor {
 /** A scalar tensor. */
 export function scalar(value: number, dtype: Dtype = "f32"): Tensor {
   return tensor([], [value], dtype);
+}
+
+/** The tensor in the current scope, out of one that was left: large ones keep their memory, others are copied. */
+export function carryOut(t: Tensor): Tensor {
+  const block = moveOut(storageOf(t).block);
+  if (block === undefined) return copy(t);
+  const view = viewOf(t.dtype, block, size(t.shape));
+  freeWithView(view, block);
+  return make(t.dtype, t.shape, { block, view, consumed: false });
 }
 
 /** The same numbers in the memory of the current scope. */

@@ -55,6 +55,12 @@ Deno.test("dpoUpdate() begins at ln 2 with rewards of 0, and learns what there i
   assertNotEquals(numbers(policy), numbers(ref));
 });
 
+Deno.test("dpoUpdate() with gradient checkpointing takes the same steps to the same parameters, bit for bit", async () => {
+  const [kept, again] = [await result(), await result({ gradientCheckpointing: true })];
+  assertEquals(again.losses, kept.losses);
+  assertEquals(numbers(again.policy), numbers(kept.policy));
+});
+
 Deno.test("dpoUpdate() in parts of a batch equals the whole batch", async () => {
   const [whole, parts] = [await result(), await result({ microBatch: 3 })];
   whole.losses.forEach((metrics, i) =>

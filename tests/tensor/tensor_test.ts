@@ -1,7 +1,7 @@
-import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { scope } from "../../lib/tensor/scope.ts";
-import { consume, copy, dispose, floats, item, type Tensor, tensor, zeros } from "../../lib/tensor/tensor.ts";
+import { alias, consume, copy, dispose, floats, item, type Tensor, tensor, zeros } from "../../lib/tensor/tensor.ts";
 import { leaves, treeMap } from "../../lib/tensor/tree.ts";
 
 const plusOne = (t: Tensor): Tensor => tensor(t.shape, Array.from(t.data, (x) => x + 1), t.dtype);
@@ -36,6 +36,24 @@ Deno.test("scope() moves a result out of nested scopes and frees when its body t
       throw new RangeError("no");
     }), RangeError);
   dispose(t);
+  assertEquals(memoryUse().bytes, before);
+});
+
+Deno.test("a large result leaves its scopes without a copy, though an alias of it is copied; both end with their owners", () => {
+  const before = memoryUse().bytes;
+  let address = 0;
+  const [kept, twin] = scope(() =>
+    scope(() => {
+      const large = zeros("f32", [1_000_000]);
+      address = floats(large).byteOffset;
+      const filled = consume(large, (out) => out.fill(7));
+      return [filled, alias(filled, [1000, 1000])] as const;
+    })
+  );
+  assertEquals(floats(kept).byteOffset, address);
+  assertNotEquals(floats(twin).byteOffset, address);
+  assertEquals([kept.data[999_999], twin.data[0], memoryUse().bytes], [7, 7, before + 8_000_000]);
+  [kept, twin].forEach(dispose);
   assertEquals(memoryUse().bytes, before);
 });
 
