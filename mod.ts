@@ -334,4 +334,4 @@ export { describeModel, loadModel } from "./lib/io/load_model.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
-export { type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";
+export { type FileContent, type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";

@@ -1,6 +1,7 @@
 /** A run from its settings to what it prints and keeps. */
 import {
   advanceReport,
+  type FileContent,
   finish,
   modelFiles,
   noReport,
@@ -118,7 +119,7 @@ async function conclude<F extends SettingFields, Adds extends object>(
 }
 
 /** The files of the model that a run made. */
-function filesOf({ model }: Summary): Readonly<Record<string, string | Uint8Array>> {
+function filesOf({ model }: Summary): Readonly<Record<string, FileContent>> {
   if (model === undefined) return {};
   return Object.fromEntries(
     Object.entries(modelFiles(model)).map(([name, content]) => [`${FILES.model}/${name}`, content]),

@@ -4,6 +4,7 @@ import {
   encodeData,
   type Event,
   type Failure,
+  type FileContent,
   type Folder,
   inputFailure,
   type Report,
@@ -52,7 +53,7 @@ export interface Keeper {
   readonly isCheckpointDue: () => boolean;
   readonly onCheckpoint: (checkpoint: Checkpoint) => Promise<void>;
   /** Writes what the run made, by name, in this order; and ends. */
-  readonly finish: (files: Readonly<Record<string, string | Uint8Array>>) => Promise<void>;
+  readonly finish: (files: Readonly<Record<string, FileContent>>) => Promise<void>;
   /** Why the run could not be kept. */
   readonly failure: () => Failure | undefined;
 }

@@ -7,6 +7,9 @@ import { type Failure, inputFailure, left, type Result, right } from "../result.
 /** What becomes of a write: nothing to say, or why it could not be done. */
 export type Written = Result<Failure, void>;
 
+/** The content of a file: text, bytes, or bytes in pieces. */
+export type FileContent = string | Uint8Array | Iterable<Uint8Array>;
+
 /** A folder by its path; names of files in it are relative, their parts joined by `/`. */
 export interface Folder {
   /** From the working directory. */
@@ -18,7 +21,7 @@ export interface Folder {
   /** The bytes of a file; null where there is none. */
   readonly read: (name: string) => Promise<Result<Failure, Uint8Array<ArrayBuffer> | null>>;
   /** Gives a file, in the folder or in one within it, new content, on the disk before this ends. */
-  readonly replace: (name: string, content: string | Uint8Array) => Promise<Written>;
+  readonly replace: (name: string, content: FileContent) => Promise<Written>;
   /** Adds to the end of a file, made if it is not there. It survives the program at once, the machine after `settle`. */
   readonly append: (name: string, content: string | Uint8Array) => Promise<Written>;
   /** Makes sure that what was appended is on the disk. */
@@ -79,7 +82,7 @@ function folderAt(path: string): Folder {
     replace: (name, content) =>
       trying("write", name, async () => {
         if (name.includes("/")) await makeFolder(place(name.slice(0, name.lastIndexOf("/"))));
-        await replaceFile(place(name), bytesOf(content));
+        await replaceFile(place(name), content);
       }),
   };
 }
@@ -149,11 +152,12 @@ async function makeFolder(path: string): Promise<void> {
   }
 }
 
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+async function replaceFile(path: string, content: FileContent): Promise<void> {
   const unfinished = path + UNFINISHED;
   try {
     using file = await Deno.open(unfinished, { write: true, create: true, truncate: true });
-    writeAll(file, bytes);
+    const whole = typeof content === "string" || content instanceof Uint8Array;
+    for (const piece of whole ? [bytesOf(content)] : content) writeAll(file, piece);
     await file.sync();
   } catch (error) {
     await Deno.remove(unfinished).catch(() => {}); // on a full disk it takes the last room

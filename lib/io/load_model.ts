@@ -108,13 +108,24 @@ async function withModel<T>(
     const placed = placeParams(weights, modelType, config);
     if (placed._tag === "Left") return refused(path, placed.left);
     const { prefix, dtypes } = placed.right, parameters = parameterCount(config);
+    const generation = texts.right["generation_config.json"];
     const description = {
-      ...{ config, form: { modelType, json, prefix, dtypes }, texts: texts.right, parameters },
+      ...{ config, texts: texts.right, parameters },
+      form: {
+        ...{ modelType, json, prefix, dtypes, source: nameOf(path) },
+        ...generation !== undefined && { generation },
+      },
       stored: storedBytes(Array.from(weights.values(), ({ stored }) => stored)),
       bytes: parameters * (dtype === "f32" ? 4 : 8),
     };
     return await Promise.resolve(use({ description, weights, placement: placed.right }));
   });
+}
+
+/** The last part of a path. */
+function nameOf(path: string): string {
+  const [, name = path] = /([^\\/]+)[\\/]*$/.exec(path) ?? [];
+  return name;
 }
 
 /** The folder of a model, and its weights' file if one is asked for. */
@@ -124,7 +135,7 @@ async function placeOf(path: string): Promise<Result<Failure, { folder: string; 
   const stat = await Deno.stat(path).catch(() => null);
   if (stat === null) return inputFailure(`Cannot load ${path} as there is no such folder or file`);
   if (stat.isDirectory) return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null });
-  const name = path.slice(path.search(/[^\\/]*$/));
+  const name = nameOf(path);
   if (name.endsWith(".safetensors") && !/-\d+-of-\d+\.safetensors$/.test(name)) {
     return right({ folder: withoutLast(`./${path}`.replace(/^\.\/(?=[\\/])/, "")), single: name });
   }

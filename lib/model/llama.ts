@@ -3,30 +3,12 @@ import { left, type Result, right } from "../result.ts";
 import { showShape, type Tensor } from "../tensor/tensor.ts";
 import { leaves } from "../tensor/tree.ts";
 import { type DecoderConfig, type DecoderParams, decoderTree } from "./decoder.ts";
-
-const LAYER: Readonly<Record<string, string>> = {
-  attentionNorm: "input_layernorm",
-  query: "self_attn.q_proj",
-  key: "self_attn.k_proj",
-  value: "self_attn.v_proj",
-  output: "self_attn.o_proj",
-  mlpNorm: "post_attention_layernorm",
-  gate: "mlp.gate_proj",
-  up: "mlp.up_proj",
-  down: "mlp.down_proj",
-};
-
-const TRUNK: Readonly<Record<string, string>> = {
-  embedding: "model.embed_tokens.weight",
-  norm: "model.norm.weight",
-  head: "lm_head.weight",
-};
+import type { ModelForm } from "./hf/form.ts";
+import { prefixOf, tensorName } from "./hf/layout.ts";
 
 /** The name that the tensor at a path of our tree has in a Llama's file. */
 export function llamaName(path: string): string {
-  const [, layer, name] = /^layers\.(\d+)\.(\w+)$/.exec(path) ?? [];
-  if (name !== undefined) return `model.layers.${layer}.${LAYER[name]}.weight`;
-  return TRUNK[path] as string;
+  return tensorName("llama", path);
 }
 
 /** Parameters of a decoder by the names of a Llama's file; matrices and rotary halves lie as they do there. */
@@ -83,4 +65,9 @@ export function llamaConfig(config: DecoderConfig): Readonly<Record<string, unkn
     mlp_bias: false,
     torch_dtype: "float32",
   };
+}
+
+/** The form in which a decoder that came from no file is written: a Llama's. @throws {TypeError} if it is none */
+export function llamaForm(config: DecoderConfig): ModelForm {
+  return { modelType: "llama", json: llamaConfig(config), prefix: prefixOf("llama"), dtypes: {} };
 }

@@ -3,38 +3,61 @@ import { endIds } from "../data/chat.ts";
 import { CHAT_TEMPLATE, END } from "../data/chat_tokens.ts";
 import { isIdTokenizer, isPretrained, type Tokenizer } from "../data/tokenizer.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
-import { llamaConfig, llamaTensors } from "../model/llama.ts";
-import { encodeSafetensors } from "../model/safetensors.ts";
-import type { Tensor } from "../tensor/tensor.ts";
+import type { DecoderParams } from "../model/decoder.ts";
+import { classOf, type ModelForm, withDtype } from "../model/hf/form.ts";
+import { fileTensors } from "../model/hf/write_params.ts";
+import { llamaForm } from "../model/llama.ts";
+import { safetensorsChunks, type WeightDtype, type Writing, writing } from "../model/safetensors.ts";
 import type { RewardModel, RewardState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 
-/** A language model, or a reward model on such a trunk. */
-export type SavedModel = Pick<PolicyState, "config" | "tokenizer"> & (Pick<PolicyState, "policy"> | RewardState);
+/** A language model, or a reward model on such a trunk, and the form of the files that it came in if it came in some. */
+export type SavedModel =
+  & Pick<PolicyState, "config" | "tokenizer">
+  & (Pick<PolicyState, "policy"> | RewardState)
+  & { readonly form?: ModelForm };
 
 /**
  * The files of a model in Hugging Face's form, by name: `model.safetensors`, `config.json`, `tokenizer.json` and what
- * belongs to them. A policy is a `LlamaForCausalLM`, a reward model a `LlamaForSequenceClassification` with one label; one
- * that reads surprise as well is no model that others know, and bears a name of its own.
+ * belongs to them. A model that was loaded is written in the form it came in, with the same names, layouts and texts; one
+ * that was not is a Llama. A reward model is a classifier with one label on such a trunk; one that reads surprise as well
+ * is no model that others know, and bears a name of its own.
  *
  * There is no padding token: a reward model that pads batches there must be given one that no text uses, never `<|end|>`.
+ *
+ * @param dtype of all weights, rounded to nearest; default each tensor's own in the files it came from, if that holds its
+ * numbers exactly, else f32
+ * @returns texts, and weights as bytes in pieces, which no one needs to have all at once
  */
-export function modelFiles(model: SavedModel): Readonly<Record<string, string | Uint8Array>> {
-  const { config, tokenizer } = model;
+export function modelFiles(
+  model: SavedModel,
+  dtype?: WeightDtype,
+): Readonly<Record<string, string | Iterable<Uint8Array>>> {
+  const { config, tokenizer, form = llamaForm(config) } = model;
+  const written = (params: DecoderParams): Tensors => fileTensors(params, config, form, dtype);
+  const [tensors, kind] = "policy" in model
+    ? [written(model.policy), { architectures: [classOf(form.modelType, "CausalLM")] }] as const
+    : rewardFiles(model.reward, form, written);
+  const loaded = model.form !== undefined, tokens = loaded ? {} : tokensOf(tokenizer);
+  const generation = loaded ? form.generation : json(tokens);
+  return {
+    "config.json": json({ ...withDtype(form.json, tensors.map(([, t]) => t.dtype)), ...kind, ...tokens }),
+    ..."policy" in model && generation !== undefined && { "generation_config.json": generation },
+    "model.safetensors": { [Symbol.iterator]: () => safetensorsChunks(tensors) },
+    ...tokenizerFiles(tokenizer, config.contextLength),
+  };
+}
+
+/** Tensors of a file, in order. */
+type Tensors = readonly (readonly [name: string, tensor: Writing])[];
+
+/** The ids that begin, end and pad texts, as configs name them. */
+function tokensOf(tokenizer: Tokenizer): Readonly<Record<string, unknown>> {
   const [eos, ...more] = endIds(tokenizer);
-  const tokens = {
+  return {
     bos_token_id: null,
     eos_token_id: more.length > 0 ? [eos, ...more] : eos ?? null,
     pad_token_id: null,
-  };
-  const [tensors, kind] = "policy" in model
-    ? [llamaTensors(model.policy), { architectures: ["LlamaForCausalLM"] }] as const
-    : rewardFiles(model.reward);
-  return {
-    "config.json": json({ ...llamaConfig(config), ...kind, ...tokens }),
-    ..."policy" in model && { "generation_config.json": json(tokens) },
-    "model.safetensors": encodeSafetensors(tensors),
-    ...tokenizerFiles(tokenizer, config.contextLength),
   };
 }
 
@@ -69,16 +92,19 @@ function json(content: unknown): string {
 /** The tensors of a reward model, and what its config says beside its trunk's. */
 function rewardFiles(
   { trunk, score, surprise, reader, mean, deviation }: RewardModel,
-): readonly [Readonly<Record<string, Tensor>>, Readonly<Record<string, unknown>>] {
+  { modelType }: ModelForm,
+  written: (params: DecoderParams) => Tensors,
+): readonly [Tensors, Readonly<Record<string, unknown>>] {
   const kind = surprise === undefined
-    ? { architectures: ["LlamaForSequenceClassification"] }
+    ? { architectures: [classOf(modelType, "SequenceClassification")] }
     : { architectures: ["LogratioRewardModel"], model_type: "logratio_reward" };
-  const read = Object.entries(reader === undefined ? {} : llamaTensors(reader));
   return [
-    {
-      ...{ ...llamaTensors(trunk), "score.weight": score, ...surprise && { "surprise.weight": surprise } },
-      ...Object.fromEntries(read.map(([name, t]) => [`reader.${name}`, t])),
-    },
+    [
+      ...written(trunk),
+      ["score.weight", writing(score)],
+      ...surprise === undefined ? [] : [["surprise.weight", writing(surprise)] as const],
+      ...reader === undefined ? [] : written(reader).map(([name, t]) => [`reader.${name}`, t] as const),
+    ],
     { ...kind, id2label: { 0: "reward" }, label2id: { reward: 0 }, reward_mean: mean, reward_deviation: deviation },
   ];
 }

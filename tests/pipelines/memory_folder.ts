@@ -1,5 +1,5 @@
 /** A folder in memory, for runs that are kept without a disk. */
-import { type Folder, left, type Result, right, type Written } from "../../mod.ts";
+import { type FileContent, type Folder, left, type Result, right, type Written } from "../../mod.ts";
 
 /** Its files, and what goes wrong. */
 export interface MemoryFolder extends Folder {
@@ -14,8 +14,10 @@ export function memoryFolder(
   fault: (action: string, name: string) => string | undefined = () => undefined,
 ): MemoryFolder {
   const files = new Map<string, Uint8Array<ArrayBuffer>>();
-  const bytesOf = (content: string | Uint8Array): Uint8Array<ArrayBuffer> =>
-    typeof content === "string" ? new TextEncoder().encode(content) : content.slice();
+  const bytesOf = (content: FileContent): Uint8Array<ArrayBuffer> => {
+    if (typeof content === "string") return new TextEncoder().encode(content);
+    return Uint8Array.from(content instanceof Uint8Array ? content : [...content].flatMap((piece) => [...piece]));
+  };
   const write = (action: string, name: string, body: () => void): Promise<Written> => {
     const why = fault(action, name);
     if (why !== undefined) {

@@ -18,7 +18,8 @@ const numbers = (tree: unknown): unknown => leaves(tree).map(([path, t]) => [pat
 
 /** The tensors of the weights file. */
 function tensorsOf(files: Files): ReadonlyMap<string, Tensor> {
-  const decoded = decodeSafetensors(files["model.safetensors"] as Uint8Array);
+  const pieces = [...files["model.safetensors"] as Iterable<Uint8Array>];
+  const decoded = decodeSafetensors(Uint8Array.from(pieces.flatMap((piece) => [...piece])));
   assert(decoded._tag === "Right");
   return decoded.right;
 }

@@ -128,7 +128,7 @@ export function layoutOf(
 ): readonly FileTensor[] {
   const parts = new Map<string, Part[]>();
   decoderTree(config, (path, shape) => {
-    const name = nameOf(NAMES[modelType], prefix, path);
+    const name = tensorName(modelType, path, prefix);
     parts.set(name, [...parts.get(name) ?? [], { path, shape }]);
     return undefined as unknown as Tensor; // the tree is not looked at
   });
@@ -140,9 +140,10 @@ export function layoutOf(
   });
 }
 
-/** The name of the tensor that a parameter is in. */
-function nameOf({ layers, trunk, layer }: Names, prefix: string, path: string): string {
+/** The name of the tensor that the parameter at a path of our tree is in. */
+export function tensorName(modelType: ModelType, path: string, prefix: string = prefixOf(modelType)): string {
   if (path === "head") return HEAD;
+  const { layers, trunk, layer } = NAMES[modelType];
   const [, index, inner = path] = /^layers\.(\d+)\.(\w+)$/.exec(path) ?? [];
   const base = inner.replace(/Bias$/, ""), kind = base === inner ? "weight" : "bias";
   return index === undefined ? `${prefix}${trunk[base]}.${kind}` : `${prefix}${layers}.${index}.${layer[base]}.${kind}`;

@@ -8,9 +8,11 @@ import type { ModelForm } from "./form.ts";
 import { type FileTensor, HEAD, layoutOf } from "./layout.ts";
 
 /**
- * The tensors of a file of this form, in order, to be written piece by piece.
+ * The tensors of a file of this form, in order, to be written piece by piece. An element type that the form has for a
+ * tensor is kept where it holds all its numbers exactly, as it does for those that training left alone; else it is that
+ * of the parameters: rounding to 16 bits would undo most of what small steps have changed.
  *
- * @param dtype of all of them; default each one's own in the files that the form came from
+ * @param dtype of all of them instead, rounded to nearest
  */
 export function fileTensors(
   params: DecoderParams,
@@ -22,22 +24,34 @@ export function fileTensors(
   const layout = layoutOf(form.modelType, config, form.prefix).map((tensor) => [tensor.name, tensor] as const);
   const embedding = layout[0] as readonly [string, FileTensor];
   const again = config.tiedEmbeddings && Object.hasOwn(form.dtypes, HEAD) ? [[HEAD, embedding[1]] as const] : [];
-  return [...layout, ...again].map(([name, tensor]) => {
-    const parts = tensor.parts.map(({ path }) => tensors.get(path) as Tensor);
-    const own = Object.hasOwn(form.dtypes, name) ? form.dtypes[name] : undefined;
+  return [...layout, ...again].map(([name, { parts, transposed }]) => {
+    const all = parts.map(({ path }) => tensors.get(path) as Tensor), [first] = all as [Tensor, ...Tensor[]];
+    const rows = all.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
+    const shape = [rows, ...first.shape.slice(1)]; // a position table may be longer than the context in use
+    const stored = Object.hasOwn(form.dtypes, name) ? form.dtypes[name] : undefined;
+    const kept = stored !== undefined && all.every((part) => isExact(stored, floats(part)));
     return [name, {
-      shape: tensor.shape,
-      dtype: dtype ?? own ?? (parts[0] as Tensor).dtype,
-      pieces: () => tensor.transposed ? transposed(parts) : parts.map(floats),
+      shape: transposed ? shape.toReversed() : shape,
+      dtype: dtype ?? (kept ? stored : first.dtype),
+      pieces: () => transposed ? transposedPieces(all) : all.map(floats),
     }];
   });
+}
+
+/** Whether an element type holds all of these numbers. */
+function isExact(dtype: WeightDtype, values: Floats): boolean {
+  if (dtype === "f64") return true;
+  if (dtype === "f32") return values instanceof Float32Array || values.every((x) => Math.fround(x) === x);
+  if (dtype === "f16") return values.every((x) => Math.f16round(x) === x);
+  if (values instanceof Float64Array) return isExact("f32", values) && isExact("bf16", Float32Array.from(values));
+  return new Uint32Array(values.buffer, values.byteOffset, values.length).every((word) => (word & 0xffff) === 0);
 }
 
 /** Numbers that are transposed at once. */
 const PIECE = 1 << 16;
 
 /** Matrices `[out, in]` one below the other as rows of `[in, all outs]`. */
-function* transposed(parts: readonly Tensor[]): Generator<Floats> {
+function* transposedPieces(parts: readonly Tensor[]): Generator<Floats> {
   const columns = parts[0]?.shape[1] as number;
   const width = parts.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
   const most = Math.max(1, Math.floor(PIECE / width));
