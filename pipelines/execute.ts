@@ -29,6 +29,9 @@ interface Asked<F> {
   readonly kept: RunFolder | null;
 }
 
+/** Settings that a run finds out, as a checkpoint has them: going on, they are known from the start. */
+const FOUND = { modelHash: "" };
+
 /** How a run ended, and what is left to do with it. */
 interface Ended<F extends SettingFields, Adds> {
   readonly program: Program<F, Adds>;
@@ -59,18 +62,25 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const file = terminal.program ?? `pipelines/${name}.ts`;
   let told: Report = kept?.saved?.report ?? noReport;
   const full = new AbortController(); // the folder takes no more
-  const config = { pipeline: name, seed, backend, ...own };
+  let found: Readonly<Record<string, unknown>> = {}; // settings that the run tells
+  const config = (): Readonly<Record<string, unknown>> => ({ pipeline: name, seed, backend, ...own, ...found });
   const keeper = keeperOf({ values, kept }, { config, now, told: () => told, onFailure: () => full.abort() });
   say(terminal, kept?.remarks ?? [], EXIT.done);
   const draw = quiet ? () => {} : drawing(terminal);
   const running = run(pipeline, {
-    ...{ seed, given: {}, config: { ...own, backend }, signal: AbortSignal.any([signal, full.signal]) },
+    ...{
+      seed,
+      given: {},
+      config: { ...own, ..."modelHash" in own && FOUND, backend },
+      signal: AbortSignal.any([signal, full.signal]),
+    },
     ...keeper && { onCheckpoint: keeper.onCheckpoint, isCheckpointDue: keeper.isCheckpointDue },
     ...kept?.saved && { resume: kept.saved.checkpoint },
   });
   const result = await finish(running, async (event) => {
     draw(event);
     told = advanceReport(told, event);
+    if (event.type === "setting") found = { ...found, [event.name]: event.value };
     await keeper?.listen(event);
   });
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;

@@ -29,8 +29,8 @@ import {
 /** How to keep a run. */
 export interface KeepOptions {
   readonly folder: Folder;
-  /** The effective settings: `--config` with them repeats the run. */
-  readonly config: Readonly<Record<string, unknown>>;
+  /** The effective settings, with what some came to be: `--config` with them repeats the run. */
+  readonly config: () => Readonly<Record<string, unknown>>;
   /** Training steps from one checkpoint to the next; 0: by minutes alone. */
   readonly every: number;
   /** Minutes from one checkpoint to the next. */
@@ -178,7 +178,7 @@ function freshFolder({ folder, config }: KeepOptions): readonly (() => Promise<W
   const steps = [
     folder.make,
     ...Object.values(FILES).toReversed().map((name) => () => folder.remove(name)),
-    () => folder.replace(FILES.config, `${JSON.stringify(config, null, 2)}\n`),
+    () => folder.replace(FILES.config, `${JSON.stringify(config(), null, 2)}\n`),
     () => claim(folder),
   ];
   return steps.map((step) => async () => {

@@ -3,6 +3,7 @@
  * all three are the fixture world's; with it, they are made from the user's file.
  */
 import {
+  attempt,
   count,
   demonstrateChosen,
   type DemonstrationState,
@@ -10,8 +11,10 @@ import {
   file,
   fitTokenizer,
   initPolicy,
+  inputFailure,
   isTokenPair,
   loadPairs,
+  loadPolicy,
   number,
   once,
   oneOf,
@@ -32,9 +35,11 @@ import {
   type SettingValues,
   sftUpdate,
   type Stage,
+  text,
   tokenize,
   type VocabularyState,
 } from "../mod.ts";
+import { loadModel } from "./load_model.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
 import { gold } from "../fixtures/world/gold.ts";
@@ -52,18 +57,30 @@ export const ROWS = oneOf(ROW_SHAPES, {
   help: "own data: how rows say what is chosen; auto: by their columns; pairs: chosen and rejected, as hh-rlhf's too",
 });
 
+/** What to go on with. */
+export const MODEL = file({
+  kind: "model",
+  help: "a model to begin with: a folder in Hugging Face's form, or a safetensors file in one",
+});
+
 /** The settings that every training pipeline has. */
 export const SETUP = {
   data: file({
     help: "preference pairs to train on, .jsonl, .json, .csv or .parquet, also gzipped; without it, the fixture world",
   }),
   rows: ROWS,
+  model: MODEL,
+  modelHash: text("", { help: "with --model: refuse one of another content; a kept run writes it down" }),
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
   }),
   heldOut: number(0.1, { atLeast: 0, below: 1, help: "share of the prompts held out to judge by; 0: learn from all" }),
-  context: count(1024, { atLeast: 8, help: "own data: most tokens of prompt and completion" }),
-  sftEpochs: number(1, { above: 0, help: "own data: passes over the chosen replies before alignment" }),
+  context: count(1024, { atLeast: 8, help: "most tokens of prompt and completion, if the model reads so many" }),
+  sftEpochs: number(1, {
+    atLeast: 0,
+    help: "own data: passes over the chosen replies before alignment",
+    defaultWith: { model: 0 },
+  }),
   pairs: count(6000, { atLeast: 20, help: "world: pairs to learn from" }),
   labels: oneOf(["drawn", "shuffled", "flipped", "exact"], {
     help: "world: the annotator's labels, controls that must not help, or its own probabilities",
@@ -112,29 +129,61 @@ export const SMALL = {
   tiedEmbeddings: true,
 } as const;
 
-/** The tokenizer and the architecture: the world's, or a tokenizer fitted to the user's pairs and a small decoder. */
+/**
+ * The tokenizer and the architecture: those of a model, which comes with its parameters; the world's; or a tokenizer fitted
+ * to the user's pairs and a small decoder.
+ */
 export function vocabulary(s: PairSetup): Stage<PairState, VocabularyState> {
+  if (s.model !== null) return givenModel(s.model, s);
   if (s.data !== null) return fitTokenizer({ ...SMALL, contextLength: s.context });
   return once("vocabulary", worldVocabulary, { needs: [], adds: ["tokenizer", "config"] });
 }
 
-/** The policy before alignment: the world's shipped one, or one that has learned to give the chosen replies. */
+/** A model that is there: it is loaded, and that is all. */
+function givenModel(path: string, s: Pick<Setup, "context" | "modelHash">): Stage<object, PolicyState> {
+  return loadPolicy(() => loadModel(path), { name: path, contextLength: s.context, hash: s.modelHash });
+}
+
+/** Passes over the chosen replies. */
+const imitation = (epochs: number, lr: number) =>
+  [demonstrateChosen(), sftUpdate({ batchSize: 32, epochs, lr })] as const;
+
+/** Stages of a model that `vocabulary` has loaded: the settings that chose them say that it has. */
+function loaded<Needs, Adds>(stage: Stage<Needs, Adds>): Stage<Omit<Needs, "policy">, Adds> {
+  return stage as unknown as Stage<Omit<Needs, "policy">, Adds>;
+}
+
+/** The parameters that came with a model, as they are. */
+const asLoaded = (): Stage<Pick<PolicyState, "policy">, Pick<PolicyState, "policy">> =>
+  once("warmStart", ({ policy }: Pick<PolicyState, "policy">) => ({ policy }), { needs: ["policy"], adds: ["policy"] });
+
+/** The policy before alignment: a given one, the world's shipped one, or one that has learned to give chosen replies. */
 export function warmStart(s: PairSetup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
+  if (s.model !== null) {
+    return s.sftEpochs === 0 ? loaded(asLoaded()) : loaded(pipeline("warmStart", imitation(s.sftEpochs, 2e-5)));
+  }
   if (s.data === null) {
     return once("warmStart", () => ({ policy: worldPolicy().policy }), { needs: [], adds: ["policy"] });
   }
-  return pipeline("warmStart", [
-    initPolicy(),
-    demonstrateChosen(),
-    sftUpdate({ batchSize: 32, epochs: s.sftEpochs, lr: 2e-3 }),
-  ]);
+  return s.sftEpochs === 0 ? initPolicy() : pipeline("warmStart", [initPolicy(), ...imitation(s.sftEpochs, 2e-3)]);
+}
+
+/** What fine-tuning begins with: a given model, or fresh parameters. */
+export function untuned(s: Pick<Setup, "model">): Stage<VocabularyState, Pick<PolicyState, "policy">> {
+  return s.model === null ? initPolicy() : loaded(asLoaded());
 }
 
 /** What to learn to say: the world's training text, or the chosen replies of the user's pairs. */
 export function demonstrations(
-  s: Pick<Setup, "data" | "rows" | "heldOut" | "context" | "overflow"> & { readonly passages: number },
+  s: Pick<Setup, "data" | "rows" | "model" | "modelHash" | "heldOut" | "context" | "overflow"> & {
+    readonly passages: number;
+  },
 ): Stage<object, VocabularyState & DemonstrationState> {
-  const { data } = s;
+  const { data, model } = s;
+  if (data === null && model !== null) {
+    const rule = "the world's text is in the tokens of its own model";
+    return attempt("demonstrations", () => inputFailure(`Cannot fine-tune ${model} without --data as ${rule}`));
+  }
   if (data === null) {
     return once("demonstrations", () => worldDemonstrations(s.passages), {
       needs: [],
@@ -143,7 +192,7 @@ export function demonstrations(
   }
   return pipeline("demonstrations", [
     loadPairs(fileSource(data, s), s),
-    fitTokenizer({ ...SMALL, contextLength: s.context }),
+    model === null ? fitTokenizer({ ...SMALL, contextLength: s.context }) : givenModel(model, s),
     tokenize(overflowOf(s)),
     demonstrateChosen(),
   ]);

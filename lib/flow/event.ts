@@ -13,6 +13,8 @@ export type Note =
   | { readonly type: "sample"; readonly fields: Readonly<Record<string, string | number>> }
   /** Something to know, such as how data were read. */
   | { readonly type: "remark"; readonly message: string }
+  /** What a setting came to be, such as the content hash of a model: to be kept with the run. */
+  | { readonly type: "setting"; readonly name: string; readonly value: string | number }
   /** Something to worry about, and what would help. */
   | { readonly type: "warning"; readonly message: string };
 

@@ -98,6 +98,8 @@ export function advanceProgress(before: Progress, event: Event, now: number): Pr
     }
     case "warning":
       return { ...quiet, notes: [`Warning from ${path.join("/")}: ${event.message}`] };
+    case "setting":
+      return { ...quiet, notes: [`${event.name}: ${event.value}`] };
     case "remark":
       return { ...quiet, notes: [event.message] };
     case "sample":
