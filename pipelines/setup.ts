@@ -13,6 +13,7 @@ import {
   initPolicy,
   inputFailure,
   isTokenPair,
+  loadModel,
   loadPairs,
   loadPolicy,
   number,
@@ -39,7 +40,6 @@ import {
   tokenize,
   type VocabularyState,
 } from "../mod.ts";
-import { loadModel } from "./load_model.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
 import { gold } from "../fixtures/world/gold.ts";
