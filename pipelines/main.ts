@@ -1,5 +1,15 @@
 /** The command line of every pipeline: flags in, progress on stderr, the result on stdout, an exit code. */
-import type { SavedModel, Section, SettingFields, Settings, SettingValues, Stage } from "../mod.ts";
+import {
+  type Failure,
+  type Result,
+  right,
+  type SavedModel,
+  type Section,
+  type SettingFields,
+  type Settings,
+  type SettingValues,
+  type Stage,
+} from "../mod.ts";
 import { execute } from "./execute.ts";
 import { explain, type Size } from "./explain.ts";
 import { commandLine, ownOf, words } from "./flags.ts";
@@ -38,7 +48,7 @@ export async function main<F extends SettingFields, Adds extends object>(
   pipelineOf: (values: SettingValues<F>) => Stage<object, Adds>,
   settings: Settings<F>,
   summary: (state: NoInfer<Adds>) => Summary,
-  sizes?: (values: SettingValues<F>) => readonly Size[],
+  sizes?: Sizes<F>,
 ): Promise<void> {
   const abort = new AbortController();
   const interrupt = (): void => {
@@ -55,13 +65,16 @@ export async function main<F extends SettingFields, Adds extends object>(
   }
 }
 
+/** What takes memory, or why it cannot be known. */
+export type Sizes<F> = (values: SettingValues<F>) => Promise<Result<Failure, readonly Size[]>>;
+
 /** A pipeline with its command line. */
 export interface Program<F, Adds> {
   readonly pipelineOf: (values: SettingValues<F>) => Stage<object, Adds>;
   readonly settings: Settings<F>;
   readonly summary: (state: NoInfer<Adds>) => Summary;
   /** What `--explain` says of memory, as far as it is known before a run. */
-  readonly sizes?: ((values: SettingValues<F>) => readonly Size[]) | undefined;
+  readonly sizes?: Sizes<F> | undefined;
 }
 
 /** What `main` does, through any terminal. Returns the exit code. */
@@ -82,8 +95,9 @@ export async function command<F extends SettingFields, Adds extends object>(
   const values = line.parse(terminal.args, config.right);
   if (values._tag === "Left") return say(terminal, values.left, EXIT.input);
   if (values.right.explain) {
-    const own = ownOf(values.right);
-    terminal.out(explain(program.pipelineOf(own), program.sizes?.(own) ?? [], values.right.json));
+    const own = ownOf(values.right), sizes = await program.sizes?.(own) ?? right([]);
+    if (sizes._tag === "Left") return say(terminal, sizes.left.sentences, EXIT[sizes.left.kind]);
+    terminal.out(explain(program.pipelineOf(own), sizes.right, values.right.json));
     return EXIT.done;
   }
   const kept = await runFolder(values.right, terminal.openFolder);

@@ -1,19 +1,35 @@
 /** What the training pipelines keep in memory, as far as it is known before a run. */
-import { type DecoderConfig, parameterCount, type SettingValues } from "../mod.ts";
+import {
+  type DecoderConfig,
+  describeModel,
+  type Failure,
+  parameterCount,
+  type Result,
+  right,
+  type SettingValues,
+} from "../mod.ts";
 import { worldVocabulary } from "../fixtures/world/shipped.ts";
 import type { Size } from "./explain.ts";
 import { type SETUP, SMALL } from "./setup.ts";
 
-type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context">;
+type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context" | "model">;
+
+/** What takes memory, or why it cannot be known. */
+type Sizes = Promise<Result<Failure, readonly Size[]>>;
 
 const FLOAT = 4;
 
-/** The architecture, and whether it may come out smaller. */
-function architecture({ data, context }: Setup): { readonly config: DecoderConfig; readonly note: string } {
-  return data === null ? { config: worldVocabulary().config, note: "the shipped policy" } : {
-    config: { ...SMALL, contextLength: context },
-    note: "at most: the tokenizer may find fewer tokens in the data",
-  };
+/** The sizes that follow from the architecture, and from what is to be said of it. */
+async function ofArchitecture(
+  { data, context, model }: Setup,
+  sizes: (config: DecoderConfig, note: string) => readonly Size[],
+): Sizes {
+  if (model !== null) {
+    const read = await describeModel(model);
+    return read._tag === "Left" ? read : right(sizes(read.right.config, model));
+  }
+  if (data === null) return right(sizes(worldVocabulary().config, "the shipped policy"));
+  return right(sizes({ ...SMALL, contextLength: context }, "at most: the tokenizer may find fewer tokens in the data"));
 }
 
 const floats = (part: string, numbers: number, note = ""): Size => ({ part, numbers, bytes: FLOAT * numbers, note });
@@ -48,16 +64,24 @@ function rows(data: string | null, what: string, count: number): Size {
 }
 
 /** Of `dpo`. */
-export function alignmentSizes(s: Setup & { readonly pairs: number }): readonly Size[] {
-  const { config, note } = architecture(s), parameters = parameterCount(config);
+export function alignmentSizes(s: Setup & { readonly pairs: number }): Sizes {
   const scored: Size = { part: "reference log-probs", numbers: null, bytes: null, note: "16 bytes a pair" };
-  return [
-    rows(s.data, "pairs", s.pairs),
-    floats("policy", parameters, note),
-    floats("reference", parameters, "what the policy began with"),
-    s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
-    ...training(config, parameters),
-  ];
+  return ofArchitecture(s, (config, note) => {
+    const parameters = parameterCount(config);
+    return [
+      rows(s.data, "pairs", s.pairs),
+      floats("policy", parameters, note),
+      floats("reference", parameters, "what the policy began with"),
+      s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
+      ...training(config, parameters),
+    ];
+  });
+}
+
+/** Numbers of a model with a head of one number in place of the language model's. */
+function headed(config: DecoderConfig): number {
+  const head = config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
+  return parameterCount(config) - head + config.hiddenSize;
 }
 
 /** Of `ppo`. */
@@ -68,43 +92,50 @@ export function reinforcementSizes(
     readonly reward: string | null;
     readonly critic: string;
   },
-): readonly Size[] {
-  const { config, note } = architecture(s), policy = parameterCount(config);
-  const headed = policy - (config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize) + config.hiddenSize;
-  const critic = s.critic === "shared" ? config.hiddenSize : headed;
-  return [
-    rows(s.data, "pairs", s.pairs),
-    floats("policy", policy, note),
-    floats("reference", policy, "what the policy began with"),
-    s.reward === null
-      ? floats("reward model", headed, "the policy's trunk and a head")
-      : { part: "reward", numbers: null, bytes: null, note: `what ${s.reward} takes` },
-    floats("critic", critic, s.critic === "shared" ? "a head on the policy's trunk" : "a trunk of its own and a head"),
-    ...training(config, policy + critic),
-  ];
+): Sizes {
+  return ofArchitecture(s, (config, note) => {
+    const policy = parameterCount(config);
+    const critic = s.critic === "shared" ? config.hiddenSize : headed(config);
+    return [
+      rows(s.data, "pairs", s.pairs),
+      floats("policy", policy, note),
+      floats("reference", policy, "what the policy began with"),
+      s.reward === null
+        ? floats("reward model", headed(config), "the policy's trunk and a head")
+        : { part: "reward", numbers: null, bytes: null, note: `what ${s.reward} takes` },
+      floats(
+        "critic",
+        critic,
+        s.critic === "shared" ? "a head on the policy's trunk" : "a trunk of its own and a head",
+      ),
+      ...training(config, policy + critic),
+    ];
+  });
 }
 
 /** Of `sft`. */
-export function textSizes(s: Setup & { readonly passages: number }): readonly Size[] {
-  const { config, note } = architecture(s), parameters = parameterCount(config);
-  return [
-    rows(s.data, "texts", s.passages),
-    floats("policy", parameters, note),
-    floats("reference", parameters, "what the policy began with"),
-    ...training(config, parameters),
-  ];
+export function textSizes(s: Setup & { readonly passages: number }): Sizes {
+  return ofArchitecture(s, (config, note) => {
+    const parameters = parameterCount(config);
+    return [
+      rows(s.data, "texts", s.passages),
+      floats("policy", parameters, note),
+      floats("reference", parameters, "what the policy began with"),
+      ...training(config, parameters),
+    ];
+  });
 }
 
 /** Of `reward`. */
-export function rewardSizes(s: Setup & { readonly pairs: number }): readonly Size[] {
-  const { config, note } = architecture(s), policy = parameterCount(config);
-  const head = config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
-  const reward = policy - head + config.hiddenSize;
-  return [
-    rows(s.data, "pairs", s.pairs),
-    floats("policy", policy, note),
-    floats("reward model", reward, "the policy's trunk and a head"),
-    floats("the best reward model so far", reward),
-    ...training(config, reward),
-  ];
+export function rewardSizes(s: Setup & { readonly pairs: number }): Sizes {
+  return ofArchitecture(s, (config, note) => {
+    const reward = headed(config);
+    return [
+      rows(s.data, "pairs", s.pairs),
+      floats("policy", parameterCount(config), note),
+      floats("reward model", reward, "the policy's trunk and a head"),
+      floats("the best reward model so far", reward),
+      ...training(config, reward),
+    ];
+  });
 }

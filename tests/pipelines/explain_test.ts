@@ -28,6 +28,9 @@ Deno.test("every stage of every pipeline says what it needs and adds, on the wor
   const pipelines: readonly Stage<never, object>[] = [
     dpo(dpoSettings.values),
     dpo({ ...dpoSettings.values, data }),
+    dpo({ ...dpoSettings.values, data, model: "model" }),
+    sft({ ...sftSettings.values, data, model: "model" }),
+    ppo({ ...ppoSettings.values, data, model: "model", sftEpochs: 1 }),
     ppo(ppoSettings.values),
     ppo({ ...ppoSettings.values, data, reward: "reward.ts" }),
     sft(sftSettings.values),
@@ -69,14 +72,16 @@ Deno.test("--explain shows stages and memory, and runs nothing", async () => {
   assert(plain.out.startsWith("stage ") && !plain.out.includes("memory"), plain.out);
 });
 
-Deno.test("sizes add up: a reward model lacks the head, a shared critic has no trunk", () => {
-  const of = (sizes: ReturnType<typeof rewardSizes>, part: string): number | null | undefined =>
-    sizes.find((size) => size.part === part)?.numbers;
-  const trunk = of(rewardSizes(rewardSettings.values), "policy")!;
-  assertEquals(of(rewardSizes(rewardSettings.values), "reward model"), trunk + 128);
-  const ppoSizes = (critic: "reward" | "shared"): number | null | undefined =>
+Deno.test("sizes add up: a reward model lacks the head, a shared critic has no trunk", async () => {
+  const of = async (sizes: ReturnType<typeof rewardSizes>, part: string): Promise<number | null | undefined> => {
+    const known = await sizes;
+    return known._tag === "Left" ? undefined : known.right.find((size) => size.part === part)?.numbers;
+  };
+  const trunk = (await of(rewardSizes(rewardSettings.values), "policy"))!;
+  assertEquals(await of(rewardSizes(rewardSettings.values), "reward model"), trunk + 128);
+  const ppoSizes = (critic: "reward" | "shared"): Promise<number | null | undefined> =>
     of(reinforcementSizes({ ...ppoSettings.values, critic }), "gradients");
-  assertEquals([ppoSizes("reward"), ppoSizes("shared")], [2 * trunk + 128, trunk + 128]);
+  assertEquals([await ppoSizes("reward"), await ppoSizes("shared")], [2 * trunk + 128, trunk + 128]);
   assertEquals([0, 1023, 1536, 3 * 2 ** 20, 5 * 2 ** 40].map(bytesText), [
     ...["0 B", "1023 B", "1.5 KiB", "3.0 MiB", "5120.0 GiB"],
   ]);
