@@ -334,6 +334,7 @@ export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from ".
 export { readBytes, readText } from "./lib/io/files.ts";
 export { describeModel, loadModel } from "./lib/io/load_model.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
+export type { OnProgress } from "./lib/io/hub_download.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
 export { type FileContent, type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";

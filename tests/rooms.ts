@@ -26,7 +26,7 @@ const OPEN = ["lib/result.ts", "lib/nearest.ts"];
 /** The packages that files under a path may import. */
 const PACKAGES: readonly (readonly [path: string, packages: readonly string[]])[] = [
   ["lib/kernels/", ["node:worker_threads"]],
-  ["lib/io/", ["@fp-ts/core", "hyparquet", "hyparquet-compressors"]],
+  ["lib/io/", ["@fp-ts/core", "hyparquet", "hyparquet-compressors", "node:crypto"]],
   ["lib/data/", ["@fp-ts/core", "@huggingface/tokenizers", "@huggingface/jinja"]],
   ["lib/", ["@fp-ts/core"]],
   ["pipelines/", ["@fp-ts/core", "@std/cli"]],

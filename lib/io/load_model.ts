@@ -9,6 +9,8 @@ import { storedBytes, type StoredDtype } from "../model/safetensors_header.ts";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
 import type { Dtype } from "../tensor/tensor.ts";
 import { permissionToRead } from "./files.ts";
+import { fetchModel, hubId } from "./hub.ts";
+import type { OnProgress } from "./hub_download.ts";
 import { readJson, readTexts, withoutLast } from "./model_texts.ts";
 import { withWeights } from "./weight_files.ts";
 
@@ -38,6 +40,10 @@ export interface LoadedModel extends ModelDescription {
 export interface LoadModelOptions {
   /** Element type of the parameters, whatever the files'. Default f32. */
   readonly dtype?: Dtype;
+  /** Called while files come from the hub. */
+  readonly onProgress?: OnProgress;
+  /** Seconds without a word from the hub that are too many. Default 60. */
+  readonly patience?: number;
 }
 
 const MOST_CONFIG_BYTES = 2 ** 22;
@@ -55,12 +61,16 @@ export function describeModel(
 }
 
 /**
- * The model in a folder in Hugging Face's form, of one of the architectures that `decoderConfig` knows. Headers are read
+ * The model in a folder in Hugging Face's form, or on the hub, of one of the architectures that `decoderConfig` knows. Headers are read
  * first; then each tensor goes straight to its place in memory, and numbers of 16 bits are widened on the way.
  *
  * It never asks for permission: a program that waits for an answer looks like one that hangs.
  *
- * @param path of a folder, or of a safetensors file with its `config.json` beside it
+ * A model on the hub is kept where Hugging Face's libraries keep it (`HF_HUB_CACHE`, `HF_HOME`, `~/.cache/huggingface`),
+ * each file checked against the size and the hash that the hub publishes; `HF_TOKEN` says who asks, `HF_ENDPOINT` whom.
+ *
+ * @param path of a folder, or of a safetensors file with its `config.json` beside it; or `org/name`, `org/name@revision`
+ * on the hub, if there is no such folder
  * @example
  * ```ts
  * import { loadModel } from "@logratio/logratio";
@@ -91,12 +101,12 @@ interface Opened {
 
 async function withModel<T>(
   path: string,
-  { dtype = "f32" }: LoadModelOptions,
+  options: LoadModelOptions,
   use: (opened: Opened) => Result<Failure, T>,
 ): Promise<Result<Failure, T>> {
-  const place = await placeOf(path);
+  const place = await placeOf(path, options);
   if (place._tag === "Left") return place;
-  const { folder, single } = place.right, configPath = `${folder}/config.json`;
+  const { folder, single, ...origin } = place.right, { dtype = "f32" } = options, configPath = `${folder}/config.json`;
   const file = await readJson(configPath, MOST_CONFIG_BYTES);
   if (file._tag === "Left") return file;
   const read = decoderConfig(file.right.json), json = isJsonRecord(file.right.json) ? file.right.json : {};
@@ -112,7 +122,7 @@ async function withModel<T>(
     const description = {
       ...{ config, texts: texts.right, parameters },
       form: {
-        ...{ modelType, json, prefix, dtypes, source: nameOf(path) },
+        ...{ modelType, json, prefix, dtypes, ...origin },
         ...generation !== undefined && { generation },
       },
       stored: storedBytes(Array.from(weights.values(), ({ stored }) => stored)),
@@ -128,16 +138,30 @@ function nameOf(path: string): string {
   return name;
 }
 
-/** The folder of a model, and its weights' file if one is asked for. */
-async function placeOf(path: string): Promise<Result<Failure, { folder: string; single: string | null }>> {
+/** Where a model is, and what it is called. */
+interface Place extends Pick<ModelForm, "source" | "revision"> {
+  readonly folder: string;
+  /** Its only file, if one is asked for. */
+  readonly single: string | null;
+}
+
+async function placeOf(path: string, options: LoadModelOptions): Promise<Result<Failure, Place>> {
   const permission = await permissionToRead(path);
-  if (permission._tag === "Left") return permission;
-  const stat = await Deno.stat(path).catch(() => null);
-  if (stat === null) return inputFailure(`Cannot load ${path} as there is no such folder or file`);
-  if (stat.isDirectory) return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null });
+  const id = hubId(path);
+  if (permission._tag === "Left" && id === undefined) return permission;
+  const stat = permission._tag === "Left" ? null : await Deno.stat(path).catch(() => null);
+  if (stat === null) {
+    if (id === undefined) return inputFailure(`Cannot load ${path} as there is no such folder or file`);
+    const fetched = await fetchModel(id, options);
+    if (fetched._tag === "Left") return fetched;
+    const { folder, revision } = fetched.right;
+    return right({ folder, single: null, source: id.id, revision });
+  }
+  if (stat.isDirectory) return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null, source: nameOf(path) });
   const name = nameOf(path);
   if (name.endsWith(".safetensors") && !/-\d+-of-\d+\.safetensors$/.test(name)) {
-    return right({ folder: withoutLast(`./${path}`.replace(/^\.\/(?=[\\/])/, "")), single: name });
+    const folder = withoutLast(path);
+    return right({ folder, single: name, source: nameOf(folder) });
   }
   return inputFailure(
     `Cannot load ${path} as it must be a folder, or a safetensors file that is no shard: give its folder`,

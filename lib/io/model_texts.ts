@@ -3,7 +3,7 @@ import { type Failure, inputFailure, type Result, right } from "../result.ts";
 import { readText } from "./files.ts";
 
 /** Files that go with the weights, and the most bytes that each may have: none is ever near that. */
-const TEXTS: Readonly<Record<string, number>> = {
+export const TEXTS: Readonly<Record<string, number>> = {
   "tokenizer.json": 2 ** 28,
   "tokenizer_config.json": 2 ** 25,
   "generation_config.json": 2 ** 20,

@@ -14,7 +14,7 @@ const MOST_SHARDS = 1000;
 const MOST_INDEX_BYTES = 2 ** 26;
 
 /** Which file has which tensors; null: all that it has. */
-type Shards = ReadonlyMap<string, ReadonlySet<string> | null>;
+export type Shards = ReadonlyMap<string, ReadonlySet<string> | null>;
 
 /**
  * Opens the weights in a folder for a while.
@@ -40,7 +40,7 @@ async function shardsIn(folder: string): Promise<Result<Failure, Shards>> {
 }
 
 /** The files that the index names, each a plain name in its folder. */
-async function readIndex(folder: string): Promise<Result<Failure, Shards>> {
+export async function readIndex(folder: string): Promise<Result<Failure, Shards>> {
   const path = `${folder}/${INDEX}`, index = await readJson(path, MOST_INDEX_BYTES);
   if (index._tag === "Left") return index;
   const { weight_map: map } = (index.right.json ?? {}) as Readonly<Record<string, unknown>>;

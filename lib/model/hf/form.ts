@@ -17,6 +17,8 @@ export interface ModelForm {
   readonly generation?: string;
   /** What the model is called where it came from: an id of the hub, or the name of its folder. */
   readonly source?: string;
+  /** The commit on the hub. */
+  readonly revision?: string;
 }
 
 /** What the classes of each architecture are called in transformers. */
