@@ -16,10 +16,11 @@ export type { ErrorOf, Failure, Result, Values } from "./lib/result.ts";
 // Kernels: which provider computes.
 export { type Backend, type KernelOptions, openKernels } from "./lib/kernels/provider.ts";
 export type { Approximate, AttentionShape } from "./lib/kernels/kernels.ts";
+export { type Half } from "./lib/kernels/half.ts";
 
 // Tensors: immutable values, trees of them, lifetimes, randomness as an argument, means that join.
 export { cast, copy, dispose, isTensor, item, scalar, size, tensor, zeros } from "./lib/tensor/tensor.ts";
-export type { Dtype, ReadonlyFloats, Tensor } from "./lib/tensor/tensor.ts";
+export type { Dtype, HalfTensor, ReadonlyFloats, Tensor } from "./lib/tensor/tensor.ts";
 export { leaves, treeMap } from "./lib/tensor/tree.ts";
 export { scope } from "./lib/tensor/scope.ts";
 export { choice, fold, integer, type Key, key, normal, permutation, split, uniform } from "./lib/tensor/random.ts";
@@ -79,6 +80,7 @@ export type {
 export { type AdaptedWeight, project, type Weight, type WeightChange } from "./lib/model/project.ts";
 export { initAdapter, mergeAdapter, unmergeAdapter, withAdapter, withoutAdapter } from "./lib/model/lora.ts";
 export type { Adapter, AdapterOptions, LayerAdapter, Projection } from "./lib/model/lora.ts";
+export { heldIn } from "./lib/model/held_in.ts";
 export { type TrainedPart, trainedPart, withTrained } from "./lib/model/trained.ts";
 export { entropiesAt, logitsAt, logps, predictorStates, tokenLogps } from "./lib/model/logps.ts";
 export { surprisals } from "./lib/model/surprise.ts";

@@ -1,16 +1,16 @@
 /** The carry of a scan: whose memory ends with a step, and where a number went wrong. */
-import { dispose, floats, isTensor, type Tensor } from "../tensor/tensor.ts";
+import { dispose, type HalfTensor, isTensor, numbersOf, type Tensor } from "../tensor/tensor.ts";
 import { leaves } from "../tensor/tree.ts";
 
 /** Tensors by the address of their numbers: one that lives on under another record, or in its heir, is found there. */
-export type ByAddress = ReadonlyMap<number, Tensor>;
+export type ByAddress = ReadonlyMap<number, Tensor | HalfTensor>;
 
 /** The tensors in data, except those at the addresses of `others`. */
 export function tensorsIn(data: unknown, others: ByAddress = new Map()): ByAddress {
-  const found = new Map<number, Tensor>();
+  const found = new Map<number, Tensor | HalfTensor>();
   const look = (value: unknown): void => {
     if (isTensor(value)) {
-      const address = floats(value).byteOffset;
+      const address = numbersOf(value).byteOffset;
       if (!others.has(address)) found.set(address, value);
     } else if (typeof value === "object" && value !== null && !ArrayBuffer.isView(value)) {
       for (const child of Object.values(value)) look(child);
@@ -27,5 +27,5 @@ export function freeReplaced(made: ByAddress, held: ByAddress): void {
 
 /** The path of the first tensor with a number that is not finite. */
 export function firstNonFinite(tree: unknown): string | undefined {
-  return leaves(tree).find(([, leaf]) => !floats(leaf).every(Number.isFinite))?.[0];
+  return leaves(tree).find(([, leaf]) => !Array.prototype.every.call(leaf.data, Number.isFinite))?.[0];
 }

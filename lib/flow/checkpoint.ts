@@ -1,6 +1,17 @@
 /** Checkpoints: a moment of a run as plain data that can be cloned, encoded, and gone on from. */
-import { alias, type Dtype, floats, isTensor, type Tensor, tensor } from "../tensor/tensor.ts";
+import {
+  alias,
+  buildHalf,
+  type Dtype,
+  type HalfTensor,
+  isTensor,
+  numbersOf,
+  type Tensor,
+  tensor,
+} from "../tensor/tensor.ts";
 import { leaves } from "../tensor/tree.ts";
+import type { Half } from "../kernels/half.ts";
+import type { Floats } from "../kernels/kernels.ts";
 import { isRecord, notData } from "./content_hash.ts";
 import type { Path } from "./event.ts";
 
@@ -33,9 +44,9 @@ export type Packed = unknown;
 export type Identity = Pick<Checkpoint, "pipeline" | "config" | "seed">;
 
 interface PackedTensor {
-  readonly "~tensor": Dtype;
+  readonly "~tensor": Dtype | Half;
   readonly shape: readonly number[];
-  readonly data: Float32Array | Float64Array;
+  readonly data: Float32Array | Float64Array | Uint16Array;
 }
 
 interface LoadedTensor {
@@ -48,7 +59,7 @@ export type Places = WeakMap<object, string>;
 
 /** The places of all tensors of a state. */
 export function placesOf(state: unknown): Places {
-  return new WeakMap(leaves(state).map(([path, t]) => [floats(t), path] as const));
+  return new WeakMap(leaves(state).map(([path, t]) => [numbersOf(t), path] as const));
 }
 
 /** Replaces the leaves of a tree, arrays and records are rebuilt; what `leaf` does not know must be data. */
@@ -81,11 +92,11 @@ function sharing<A extends object, B>(make: (a: A) => B): (identity: object, a: 
  * @throws {TypeError} if something in it is not data
  */
 export function packState(tree: unknown, loaded: Places = new WeakMap()): Packed {
-  const numbers = sharing((view: Float32Array | Float64Array) => view.slice());
+  const numbers = sharing((view: Floats | Uint16Array) => view.slice());
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(tree, (value) => {
     if (isTensor(value)) {
-      const view = floats(value), place = loaded.get(view);
+      const view = numbersOf(value), place = loaded.get(view);
       if (place !== undefined) return { "~loaded": place, shape: [...value.shape] } satisfies LoadedTensor;
       return { "~tensor": value.dtype, shape: [...value.shape], data: numbers(view, view) } satisfies PackedTensor;
     }
@@ -96,7 +107,7 @@ export function packState(tree: unknown, loaded: Places = new WeakMap()): Packed
 /** The tree that was packed, in memory of its own but for what was loaded. */
 export function unpackState(packed: Packed, loaded: unknown = {}): unknown {
   const places = new Map(leaves(loaded));
-  const tensors = sharing((t: PackedTensor): Tensor => tensor(t.shape, t.data, t["~tensor"]));
+  const tensors = sharing(unpacked);
   const arrays = sharing((view: ArrayBufferView) => copyView(view));
   return rebuild(packed, (value) => {
     if ("~loaded" in value) {
@@ -106,6 +117,12 @@ export function unpackState(packed: Packed, loaded: unknown = {}): unknown {
     if (isPackedTensor(value)) return alias(tensors(value.data, value), value.shape);
     return ArrayBuffer.isView(value) ? arrays(value, value) : undefined;
   }, "state");
+}
+
+function unpacked({ "~tensor": dtype, shape, data }: PackedTensor): Tensor | HalfTensor {
+  return dtype === "bf16" || dtype === "f16"
+    ? buildHalf(dtype, shape, (bits) => bits.set(data))
+    : tensor(shape, data, dtype);
 }
 
 function isPackedTensor(value: object): value is PackedTensor {

@@ -1,5 +1,5 @@
 /** A hash of data by content: equal trees, equal hash, whatever memory they lie in. */
-import { floats, isTensor } from "../tensor/tensor.ts";
+import { isTensor, numbersOf } from "../tensor/tensor.ts";
 
 type Bytes = { readonly buffer: ArrayBufferLike; readonly byteOffset: number; readonly byteLength: number };
 
@@ -62,7 +62,7 @@ function eachPart(value: unknown, read: Reader, path = "state"): void {
   if (typeof value === "string") return read.mark("text"), read.mark(value);
   if (isTensor(value)) {
     read.mark(`tensor ${value.dtype} ${value.shape}`);
-    return read.bytes(floats(value));
+    return read.bytes(numbersOf(value));
   }
   if (ArrayBuffer.isView(value)) return read.mark(value.constructor.name), read.bytes(value);
   if (value instanceof Map || value instanceof Set || Array.isArray(value)) {

@@ -2,7 +2,7 @@
 import type { Floats } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
-import { empty, floats, type Tensor } from "../tensor/tensor.ts";
+import { empty, floats, type HalfTensor, type Tensor } from "../tensor/tensor.ts";
 import { type LogitOptions, logits } from "./logits.ts";
 import { derive } from "./primitive.ts";
 
@@ -16,7 +16,7 @@ import { derive } from "./primitive.ts";
  * @param head `[V, d]`
  * @returns `[N]`, each from 0 to log V
  */
-export function entropies(hidden: Tensor, head: Tensor, options: LogitOptions = {}): Tensor {
+export function entropies(hidden: Tensor, head: Tensor | HalfTensor, options: LogitOptions = {}): Tensor {
   const { rows, vocab, forward, backward } = logits(hidden, head, options);
   const { dtype } = hidden;
   const k = kernels(dtype);
@@ -42,11 +42,10 @@ export function entropies(hidden: Tensor, head: Tensor, options: LogitOptions = 
       floats(out)[start + i] = sum;
     })
   );
-  return derive(out, [hidden, head], (g) =>
+  return derive(out, [hidden, head as Tensor], (g, [, needHead]) =>
     backward((z, start) =>
       eachRow(z, (at, i, p) => {
         const [entropy, slope] = [floats(out)[start + i] as number, floats(g)[start + i] as number];
         for (let v = at; v < at + vocab; v++) z[v] = -slope * (p[v] as number) * ((z[v] as number) + entropy);
-      })
-    ));
+      }), needHead === true));
 }

@@ -2,11 +2,22 @@
 import type { AttentionShape, Floats } from "../kernels/kernels.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
 import { kernels } from "../kernels/provider.ts";
-import { build, empty, floats, showShape, size, type Tensor } from "../tensor/tensor.ts";
+import {
+  build,
+  empty,
+  floats,
+  halfBits,
+  type HalfTensor,
+  isHalf,
+  showShape,
+  size,
+  type Tensor,
+} from "../tensor/tensor.ts";
 import { type LogitOptions, logits } from "./logits.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { reshape } from "./ops.ts";
 import { derive } from "./primitive.ts";
+import { productsBy } from "./products.ts";
 
 function like(x: Tensor, fill: (out: Floats) => void): Tensor {
   return build(x.dtype, x.shape, fill);
@@ -25,10 +36,13 @@ function emptyLike(x: Tensor): Tensor {
  * @returns `[T, out]`
  * @throws {TypeError} if the sizes differ
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): Tensor {
   const [rows, inner] = matrix(x, "x");
   const [outer, columns] = matrix(weight, "weight");
-  if (inner !== columns || x.dtype !== weight.dtype || (bias !== undefined && size(bias.shape) !== outer)) {
+  if (
+    inner !== columns || (!isHalf(weight) && x.dtype !== weight.dtype) ||
+    (bias !== undefined && size(bias.shape) !== outer)
+  ) {
     throw new TypeError(
       `Cannot apply linear as the inner sizes must agree: x ${x.dtype} ${showShape(x.shape)}, ` +
         `weight ${weight.dtype} ${showShape(weight.shape)}${
@@ -36,21 +50,16 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
         }`,
     );
   }
-  const k = kernels(x.dtype);
+  const k = kernels(x.dtype), products = productsBy(weight, x.dtype);
   const everyRow = new Int32Array(bias === undefined ? 0 : rows); // the bias is the one row of a table
   const out = build(x.dtype, [rows, outer], (y) => {
     if (bias !== undefined) k.gatherRows(floats(bias), everyRow, y, outer);
-    const beta = bias === undefined ? 0 : 1;
-    k.gemm(rows, outer, inner, floats(x), asStored(inner), floats(weight), transposed(inner), y, outer, beta);
+    products.forward(rows, floats(x), y, bias === undefined ? 0 : 1);
   });
-  const parents = bias === undefined ? [x, weight] : [x, weight, bias];
+  const parents = [x, weight as Tensor, ...bias === undefined ? [] : [bias]]; // in 16 bits it is a constant
   return derive(out, parents, (g, [needX, needWeight, needBias]) => [
-    needX
-      ? like(x, (dx) => {
-        k.gemm(rows, inner, outer, floats(g), asStored(outer), floats(weight), asStored(inner), dx, inner, 0);
-      })
-      : undefined,
-    needWeight
+    needX ? like(x, (dx) => products.backward(rows, floats(g), dx)) : undefined,
+    needWeight && !isHalf(weight)
       ? like(weight, (dw) => {
         k.gemm(outer, inner, rows, floats(g), transposed(outer), floats(x), asStored(inner), dw, inner, 0);
       })
@@ -93,6 +102,16 @@ export function addRow(x: Tensor, row: Tensor): Tensor {
   ]);
 }
 
+/** Rows of a table that is held in 16 bits, as floats of 32. */
+function widenedRows(table: HalfTensor, ids: Int32Array, dim: number): Tensor {
+  const { widen } = kernels("f32"), bits = halfBits(table);
+  return build("f32", [ids.length, dim], (out) => {
+    ids.forEach((id, i) =>
+      widen(table.dtype, bits.subarray(id * dim, (id + 1) * dim), out.subarray(i * dim, (i + 1) * dim))
+    );
+  });
+}
+
 /**
  * Rows of a table by index: out[i] = table[ids[i]].
  *
@@ -101,12 +120,13 @@ export function addRow(x: Tensor, row: Tensor): Tensor {
  * @returns `[T, d]`
  * @throws {RangeError} if an index is outside the table
  */
-export function gatherRows(table: Tensor, ids: Int32Array): Tensor {
+export function gatherRows(table: Tensor | HalfTensor, ids: Int32Array): Tensor {
   const [rows, dim] = matrix(table, "table");
   const bad = ids.findIndex((id) => id < 0 || id >= rows);
   if (bad >= 0) {
     throw new RangeError(`Cannot gather rows as ids must be in 0 … ${rows - 1}: ids[${bad}] is ${ids[bad]}`);
   }
+  if (isHalf(table)) return widenedRows(table, ids, dim);
   const k = kernels(table.dtype);
   const out = build(table.dtype, [ids.length, dim], (o) => k.gatherRows(floats(table), ids, o, dim));
   return derive(out, [table], (g) => [
@@ -158,7 +178,7 @@ export function attention(
  */
 export function chosenLogProbs(
   hidden: Tensor,
-  head: Tensor,
+  head: Tensor | HalfTensor,
   targets: Int32Array,
   options: LogitOptions = {},
 ): Tensor {
@@ -176,10 +196,10 @@ export function chosenLogProbs(
   forward((z, start, end) => {
     k.logProbRows(z, targets.subarray(start, end), part(out, start, end), part(lse, start, end), vocab);
   });
-  return derive(out, [hidden, head], (g) =>
+  return derive(out, [hidden, head as Tensor], (g, [, needHead]) =>
     backward((z, start, end) => {
       k.logProbRowsBackward(z, targets.subarray(start, end), part(lse, start, end), part(g, start, end), vocab);
-    }));
+    }, needHead === true));
 }
 
 /**

@@ -5,8 +5,9 @@
 import type { Floats } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
-import { empty, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { empty, floats, type HalfTensor, type Tensor, zeros } from "../tensor/tensor.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
+import { productsBy } from "./products.ts";
 
 /** Rows of logits held at once. */
 const CHUNK = 128;
@@ -26,21 +27,21 @@ export interface Logits {
   readonly vocab: number;
   /** Calls `use` with the logits of each chunk of rows, in turn. */
   readonly forward: (use: UseLogits) => void;
-  /** Gradients of hidden and head; `use` writes the gradient of each chunk of logits over it. */
-  readonly backward: (use: UseLogits) => readonly [dHidden: Tensor, dHead: Tensor];
+  /** Gradients of hidden, and of head where it is needed; `use` writes the gradient of each chunk of logits over it. */
+  readonly backward: (use: UseLogits, needHead: boolean) => readonly [dHidden: Tensor, dHead: Tensor | undefined];
 }
 
 /**
  * @param hidden `[N, d]`
  * @param head `[V, d]`
  */
-export function logits(hidden: Tensor, head: Tensor, { softcap }: LogitOptions = {}): Logits {
+export function logits(hidden: Tensor, head: Tensor | HalfTensor, { softcap }: LogitOptions = {}): Logits {
   const [rows, dim] = matrix(hidden, "hidden");
   const [vocab] = matrix(head, "head");
   const { dtype } = hidden;
   const k = kernels(dtype);
   const chunkShape = [Math.min(CHUNK, rows), vocab];
-  const [h, w] = [hidden, head].map(floats) as [Floats, Floats];
+  const h = floats(hidden), products = productsBy(head, dtype);
   const forward = (use: UseLogits): void =>
     withScratch(() => {
       const scratch = floats(empty(dtype, chunkShape));
@@ -48,7 +49,7 @@ export function logits(hidden: Tensor, head: Tensor, { softcap }: LogitOptions =
         const end = Math.min(start + CHUNK, rows);
         const chunk = scratch.subarray(0, (end - start) * vocab);
         const x = h.subarray(start * dim, end * dim);
-        k.gemm(end - start, vocab, dim, x, asStored(dim), w, transposed(dim), chunk, vocab, 0);
+        products.forward(end - start, x, chunk);
         if (softcap !== undefined) k.softcap(chunk, chunk, softcap);
         use(chunk, start, end);
       }
@@ -63,15 +64,17 @@ export function logits(hidden: Tensor, head: Tensor, { softcap }: LogitOptions =
       k.softcapBackward(capped, chunk, chunk, softcap);
     });
   };
-  const backward = (use: UseLogits): readonly [Tensor, Tensor] => {
-    const [dHidden, dHead] = [empty(dtype, hidden.shape), zeros(dtype, head.shape)];
+  const backward = (use: UseLogits, needHead: boolean): readonly [Tensor, Tensor | undefined] => {
+    const dHidden = empty(dtype, hidden.shape), dHead = needHead ? zeros(dtype, head.shape) : undefined;
     const backwards = uncapped(use);
     forward((chunk, start, end) => {
       backwards(chunk, start, end);
       const n = end - start;
       const [x, dx] = [h, floats(dHidden)].map((all) => all.subarray(start * dim, end * dim)) as [Floats, Floats];
-      k.gemm(n, dim, vocab, chunk, asStored(vocab), w, asStored(dim), dx, dim, 0);
-      k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
+      products.backward(n, chunk, dx);
+      if (dHead !== undefined) {
+        k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
+      }
     });
     return [dHidden, dHead];
   };

@@ -1,9 +1,10 @@
 /** Products by a matrix that a low-rank term changes: W + scale·B·A, which never exists as a matrix. */
 import type { Floats } from "../kernels/kernels.ts";
 import { kernels } from "../kernels/provider.ts";
-import { build, floats, scalar, showShape, size, type Tensor } from "../tensor/tensor.ts";
+import { build, floats, type HalfTensor, isHalf, scalar, showShape, size, type Tensor } from "../tensor/tensor.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { derive } from "./primitive.ts";
+import { productsBy } from "./products.ts";
 
 /** A change of a matrix `[out, in]` of rank r: scale·B·A. */
 export interface LowRank {
@@ -15,10 +16,10 @@ export interface LowRank {
   readonly scale: number;
 }
 
-function checkShapes(x: Tensor, weight: Tensor, { a, b }: LowRank): void {
+function checkShapes(x: Tensor, weight: Tensor | HalfTensor, { a, b }: LowRank): void {
   const [[outer, inner], [rank, into], [out, from]] = [matrix(weight, "weight"), matrix(a, "a"), matrix(b, "b")];
   const fits = matrix(x, "x")[1] === inner && into === inner && out === outer && from === rank;
-  if (!fits || [weight, a, b].some(({ dtype }) => dtype !== x.dtype)) {
+  if (!fits || [weight, a, b].some((t) => !isHalf(t) && t.dtype !== x.dtype)) {
     const shown = Object.entries({ x, weight, a, b }).map(([name, t]) => `${name} ${t.dtype} ${showShape(t.shape)}`);
     throw new TypeError(`Cannot apply lowRankLinear as the sizes must agree: ${shown.join(", ")}`);
   }
@@ -38,24 +39,24 @@ function scaleBy(c: number, x: Floats, dtype: Tensor["dtype"]): void {
  * @throws {TypeError} if the sizes differ
  * @see Hu et al. 2021, "LoRA: Low-rank adaptation of large language models", eq. 3
  */
-export function lowRankLinear(x: Tensor, weight: Tensor, lowRank: LowRank): Tensor {
+export function lowRankLinear(x: Tensor, weight: Tensor | HalfTensor, lowRank: LowRank): Tensor {
   checkShapes(x, weight, lowRank);
   const { a, b, scale } = lowRank;
   const { dtype } = x;
   const [rows, inner] = matrix(x, "x");
   const [outer, rank] = matrix(b, "b");
-  const { gemm } = kernels(dtype);
-  const [xs, w, as, bs] = [x, weight, a, b].map(floats) as [Floats, Floats, Floats, Floats];
+  const { gemm } = kernels(dtype), products = productsBy(weight, dtype);
+  const [xs, as, bs] = [x, a, b].map(floats) as [Floats, Floats, Floats];
   const reduced = build(dtype, [rows, rank], (h) => {
     gemm(rows, rank, inner, xs, asStored(inner), as, transposed(inner), h, rank, 0);
     scaleBy(scale, h, dtype);
   });
   const h = floats(reduced);
   const out = build(dtype, [rows, outer], (y) => {
-    gemm(rows, outer, inner, xs, asStored(inner), w, transposed(inner), y, outer, 0);
+    products.forward(rows, xs, y);
     gemm(rows, outer, rank, h, asStored(rank), bs, transposed(rank), y, outer, 1);
   });
-  return derive(out, [x, weight, a, b], (g, [needX, needWeight, needA, needB]) => {
+  return derive(out, [x, weight as Tensor, a, b], (g, [needX, needWeight, needA, needB]) => {
     const gs = floats(g);
     const dh = floats(build(dtype, [rows, rank], (d) => {
       gemm(rows, rank, outer, gs, asStored(outer), bs, asStored(rank), d, rank, 0);
@@ -65,10 +66,10 @@ export function lowRankLinear(x: Tensor, weight: Tensor, lowRank: LowRank): Tens
       need ? build(dtype, of.shape, fill) : undefined;
     return [
       gradient(needX, x, (dx) => {
-        gemm(rows, inner, outer, gs, asStored(outer), w, asStored(inner), dx, inner, 0);
+        products.backward(rows, gs, dx);
         gemm(rows, inner, rank, dh, asStored(rank), as, asStored(inner), dx, inner, 1);
       }),
-      gradient(needWeight, weight, (dw) => {
+      gradient(needWeight, weight as Tensor, (dw) => {
         gemm(outer, inner, rows, gs, transposed(outer), xs, asStored(inner), dw, inner, 0);
       }),
       gradient(needA, a, (da) => {

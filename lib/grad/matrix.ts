@@ -1,6 +1,6 @@
 /** Matrices as the product of matrices sees them. */
 import type { Strides } from "../kernels/kernels.ts";
-import { showShape, type Tensor } from "../tensor/tensor.ts";
+import { type HalfTensor, showShape, type Tensor } from "../tensor/tensor.ts";
 
 /** Strides of a matrix with so many columns. */
 export const asStored = (columns: number): Strides => [columns, 1];
@@ -13,7 +13,7 @@ export const transposed = (columns: number): Strides => [1, columns];
  *
  * @throws {TypeError} if the tensor is none
  */
-export function matrix(x: Tensor, name: string): readonly [rows: number, columns: number] {
+export function matrix(x: Tensor | HalfTensor, name: string): readonly [rows: number, columns: number] {
   if (x.shape.length !== 2) {
     throw new TypeError(`Cannot use ${name} as it must be a matrix: its shape is ${showShape(x.shape)}`);
   }

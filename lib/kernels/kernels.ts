@@ -9,6 +9,8 @@
  * tokens in any batch, and PPO's first ratio is exactly 1. A provider that cannot promise it says so.
  */
 
+import type { Half } from "./half.ts";
+
 /** The arrays kernels compute with. */
 export type Floats = Float32Array | Float64Array;
 
@@ -78,6 +80,8 @@ export interface Kernels<A extends Floats> {
     ldc: number,
     beta: 0 | 1,
   ): void;
+  /** out[i] ← bits[i], a number of 16 bits; exact. */
+  widen(half: Half, bits: Uint16Array, out: A): void;
   /** out[i] ← table[ids[i]]; table `[V, dim]`, out `[T, dim]`. */
   gatherRows(table: A, ids: Int32Array, out: A, dim: number): void;
   /** out[ids[i]] ← out[ids[i]] + x[i]; x `[T, dim]`, out `[V, dim]`; in order of i. */

@@ -4,6 +4,7 @@
  * Sums are taken in double precision and in order; a `Float32Array` rounds once, when the result is stored.
  */
 
+import { widen } from "./half.ts";
 import type { AdamStep, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
 import * as activations from "./reference_activations.ts";
 import { attention, attentionBackward } from "./reference_attention.ts";
@@ -181,6 +182,7 @@ export const reference: Kernels<Floats> = {
   name: "reference",
   batchInvariant: true,
   gemm,
+  widen,
   gatherRows,
   scatterAddRows,
   ...norms,

@@ -2,7 +2,7 @@
  * The decoder's parameters: a plain record of tensors, in the shape that its architecture says.
  */
 import { fold, type Key, normal } from "../tensor/random.ts";
-import { build, type Dtype, size, type Tensor } from "../tensor/tensor.ts";
+import { build, type Dtype, type HalfTensor, size, type Tensor } from "../tensor/tensor.ts";
 import { checkArchitecture, type DecoderConfig } from "./architecture.ts";
 import type { Adapter } from "./lora.ts";
 
@@ -13,7 +13,7 @@ export type { DecoderConfig } from "./architecture.ts";
  * x·Wᵀ; norms have weights, and biases too where they are of type `layer`. An entry is there where the architecture has
  * that part, else absent. `W` is the type of the matrices: tensors, or as a layer multiplies by them.
  */
-export interface LayerParams<W = Tensor> {
+export interface LayerParams<W = Tensor | HalfTensor> {
   /** Weights of the norm before attention, `[d]`; unless norms are placed `after`. */
   readonly attentionNorm?: Tensor;
   /** Its bias, `[d]`. */
@@ -67,9 +67,9 @@ export interface LayerParams<W = Tensor> {
 /** Parameters of a decoder. An entry is there where the architecture has that part, else absent. */
 export interface DecoderParams {
   /** A row for each token, `[V, d]`. */
-  readonly embedding: Tensor;
+  readonly embedding: Tensor | HalfTensor;
   /** A row for each position, `[contextLength, d]`, where positions are `learned`. */
-  readonly positions?: Tensor;
+  readonly positions?: Tensor | HalfTensor;
   /** The layers, first to last. */
   readonly layers: readonly LayerParams[];
   /** Weights of the norm after the last layer, `[d]`. */
@@ -77,7 +77,7 @@ export interface DecoderParams {
   /** Its bias, `[d]`. */
   readonly normBias?: Tensor;
   /** The language-model head where it is not the embedding, `[V, d]`. */
-  readonly head?: Tensor;
+  readonly head?: Tensor | HalfTensor;
   /** What is added to matrices of the layers, if anything is: then training changes that alone. */
   readonly adapter?: Adapter;
 }
@@ -137,11 +137,11 @@ export function layerNames(config: DecoderConfig): readonly string[] {
  */
 export function decoderTree(
   config: DecoderConfig,
-  make: (path: string, shape: readonly number[]) => Tensor,
+  make: (path: string, shape: readonly number[]) => Tensor | HalfTensor,
 ): DecoderParams {
   checkArchitecture(config);
   const { vocabSize, hiddenSize, layers, contextLength, positions, tiedEmbeddings } = config;
-  const all = (shapes: Shapes, prefix = ""): Readonly<Record<string, Tensor>> =>
+  const all = (shapes: Shapes, prefix = ""): Readonly<Record<string, Tensor | HalfTensor>> =>
     Object.fromEntries(Object.entries(shapes).map(([name, shape]) => [name, make(prefix + name, shape)]));
   return {
     embedding: make("embedding", [vocabSize, hiddenSize]),
@@ -200,6 +200,6 @@ export function initDecoder(key: Key, config: DecoderConfig, dtype: Dtype = "f32
 }
 
 /** The language-model head `[V, d]`. */
-export function headOf(params: DecoderParams): Tensor {
+export function headOf(params: DecoderParams): Tensor | HalfTensor {
   return params.head ?? params.embedding;
 }

@@ -202,7 +202,7 @@ export function hiddenStates(
     ...batch,
     ...rest,
     forgetful: gradientCheckpointing || !isTraced([params, options.added]),
-    rotary: rotaryTables(config, length, params.embedding.dtype),
+    rotary: rotaryTables(config, length, params.norm.dtype),
     attend: (qkv, layer) => attention(qkv, batch.segments, attentionShape(config, layer)),
   });
 }

@@ -187,7 +187,7 @@ export function generate(
   const spec = checkSampling(options);
   const { config, params } = model;
   const { kvHeads, headDim } = config.attention;
-  const { dtype } = params.embedding;
+  const { dtype } = params.norm;
   const all = startSamples(prompts, config, options);
   const { samples = 1 } = options;
   const ended = (s: Sample): boolean => endOf(s, options) !== undefined;

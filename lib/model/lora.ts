@@ -6,7 +6,7 @@
  * is the same tensors.
  */
 import { fold, type Key, uniform } from "../tensor/random.ts";
-import { type Tensor, tensor, zeros } from "../tensor/tensor.ts";
+import { cast, type HalfTensor, type Tensor, tensor, zeros } from "../tensor/tensor.ts";
 import type { DecoderParams, LayerParams } from "./decoder.ts";
 import { mergedWeight, rowNorms, type Weight, type WeightChange } from "./project.ts";
 
@@ -75,14 +75,14 @@ export function initAdapter(key: Key, params: DecoderParams, options: AdapterOpt
   checkOptions(options);
   const { rank, alpha = 2 * rank, targets, rsLora, dora } = options;
   const scale = scaleOf(alpha, rank, rsLora);
-  const change = (w: Tensor, at: Key): WeightChange => {
-    const { dtype } = w, [outer, inner] = w.shape as readonly [number, number];
+  const change = (w: Tensor | HalfTensor, at: Key): WeightChange => {
+    const { dtype } = params.norm, [outer, inner] = w.shape as readonly [number, number];
     const draws = uniform(at, rank * inner).map((u) => (2 * u - 1) / Math.sqrt(inner));
     return {
       a: tensor([rank, inner], draws, dtype),
       b: zeros(dtype, [outer, rank]),
       scale,
-      ...dora && { magnitude: tensor([outer], rowNorms(w), dtype) },
+      ...dora && { magnitude: tensor([outer], rowNorms(cast(w, dtype)), dtype) },
     };
   };
   const layers = params.layers.map((layer, i): LayerAdapter => {

@@ -2,15 +2,15 @@
 import { addRow, linear } from "../grad/layers.ts";
 import { type LowRank, lowRankLinear, scaleColumns } from "../grad/low_rank.ts";
 import { kernels } from "../kernels/provider.ts";
-import { build, floats, isTensor, type Tensor } from "../tensor/tensor.ts";
+import { build, cast, floats, type HalfTensor, isTensor, type Tensor } from "../tensor/tensor.ts";
 
 /** What a layer multiplies by, `[out, in]`: a matrix, or one with an adapter. */
-export type Weight = Tensor | AdaptedWeight;
+export type Weight = Tensor | HalfTensor | AdaptedWeight;
 
 /** A matrix with what is added to it. */
 export interface AdaptedWeight {
   /** The matrix, `[out, in]`. */
-  readonly base: Tensor;
+  readonly base: Tensor | HalfTensor;
   /** What is added to it. */
   readonly change: WeightChange;
 }
@@ -40,13 +40,13 @@ function adapted(x: Tensor, { base, change }: AdaptedWeight): Tensor {
 }
 
 /** W + scale·B·A as a matrix. */
-function sumOf(base: Tensor, { a, b, scale }: LowRank): Tensor {
+function sumOf(base: Tensor | HalfTensor, { a, b, scale }: LowRank): Tensor {
   const [rank, inner] = a.shape as [number, number];
   const [outer] = b.shape as [number];
-  const { gemm, axpy } = kernels(base.dtype);
-  return build(base.dtype, base.shape, (w) => {
+  const { gemm, axpy } = kernels(a.dtype);
+  return build(a.dtype, base.shape, (w) => {
     gemm(outer, inner, rank, floats(b), [rank, 1], floats(a), [inner, 1], w, inner, 0);
-    axpy(scale, w, floats(base), w);
+    axpy(scale, w, floats(cast(base, a.dtype)), w);
   });
 }
 
@@ -65,7 +65,7 @@ export function rowNorms(w: Tensor): Float64Array {
  *
  * @returns `[out, in]`; the base itself where nothing is added
  */
-export function mergedWeight(weight: Weight): Tensor {
+export function mergedWeight(weight: Weight): Tensor | HalfTensor {
   if (isTensor(weight)) return weight;
   const { base, change: { magnitude, ...lowRank } } = weight;
   const sum = sumOf(base, lowRank);

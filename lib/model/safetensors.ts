@@ -1,7 +1,7 @@
 /** The safetensors format: the length of a JSON header, the header, the numbers of every tensor. */
 import type { Floats } from "../kernels/kernels.ts";
 import { left, type Result, right } from "../result.ts";
-import { type Half, narrow, widen } from "../tensor/half.ts";
+import { type Half, narrow, widen } from "../kernels/half.ts";
 import { build, type Dtype, floats, size, type Tensor } from "../tensor/tensor.ts";
 import { type Ranges, readHeader, type StoredDtype, type StoredTensor } from "./safetensors_header.ts";
 import { METADATA, showName } from "./safetensors_text.ts";

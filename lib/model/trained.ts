@@ -2,8 +2,8 @@
  * What training changes of parameters: all of them, but where a model has an adapter, the adapter alone. Gradients and
  * optimizer states are trees of this part, and what is not in it is never copied.
  */
-import { copy, isTensor } from "../tensor/tensor.ts";
-import { treeMap } from "../tensor/tree.ts";
+import { copy, isHalf, isTensor } from "../tensor/tensor.ts";
+import { leaves, treeMap } from "../tensor/tree.ts";
 
 type Branch = Readonly<Record<string, unknown>>;
 
@@ -22,10 +22,23 @@ function mapChildren(node: Branch, f: (child: unknown, name: string) => unknown)
 
 const isAdapted = (node: Branch): boolean => node.adapter !== undefined;
 
-/** What training changes of a tree of parameters. */
+/**
+ * What training changes of a tree of parameters.
+ *
+ * @throws {TypeError} if that holds a tensor of 16 bits a number, which cannot change
+ */
 export function trainedPart(params: unknown): TrainedPart {
+  const part = partOf(params);
+  const fixed = leaves(part).find(([, t]) => isHalf(t));
+  if (fixed === undefined) return part;
+  throw new TypeError(
+    `Cannot train ${fixed[0]} as it is held in ${fixed[1].dtype}: hold it in f32, or give the model an adapter`,
+  );
+}
+
+function partOf(params: unknown): TrainedPart {
   if (!isBranch(params)) return params;
-  return isAdapted(params) ? { adapter: params.adapter } : mapChildren(params, trainedPart);
+  return isAdapted(params) ? { adapter: params.adapter } : mapChildren(params, partOf);
 }
 
 /** The parameters with another trained part, the rest as it is. */

@@ -66,7 +66,7 @@ export function minibatchOf({ rollouts, policy }: Pick<Taught, "rollouts" | "pol
     const [start, end] = [offsets[b] as number, offsets[b + 1] as number];
     return Array.from({ length: end - start }, (_, i) => start + i);
   });
-  const { dtype } = policy.embedding;
+  const { dtype } = policy.norm;
   return {
     rollouts: chosen,
     offsets: offsetsOf(chosen),

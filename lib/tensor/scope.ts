@@ -1,6 +1,6 @@
 /** Lifetimes: `scope` frees what a computation made except what it returns. */
 import { freeRegion, leaveRegion, openRegion } from "../kernels/memory.ts";
-import { carryOut, livesIn, type Tensor } from "./tensor.ts";
+import { carryOut, type HalfTensor, livesIn, type Tensor } from "./tensor.ts";
 import { treeMap } from "./tree.ts";
 
 /**
@@ -27,7 +27,7 @@ export function scope<T>(body: () => T): T {
     } finally {
       leaveRegion(region);
     }
-    const moved = new Map<Tensor, Tensor>();
+    const moved = new Map<Tensor | HalfTensor, Tensor>();
     return treeMap((leaf) => {
       if (!livesIn(leaf, region)) return leaf;
       const kept = moved.get(leaf) ?? carryOut(leaf);

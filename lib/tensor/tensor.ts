@@ -4,6 +4,7 @@
  * A tensor is a frozen `{ dtype, shape, data }`, row-major and contiguous. Nothing writes into it after it is made.
  * Its memory ends with the scope it was made in, or when an optimizer step consumes it; reading it afterwards throws.
  */
+import { type Half, widen } from "../kernels/half.ts";
 import type { Floats } from "../kernels/kernels.ts";
 import { allocate, type Block, freeNow, freeWithView, memory, moveOut, passOn } from "../kernels/memory.ts";
 
@@ -26,15 +27,30 @@ export interface Tensor {
   readonly data: ReadonlyFloats;
 }
 
+/**
+ * A matrix held in 16 bits a number, which nothing changes: half the memory, and no gradient. Products by it widen a part
+ * at a time (see `productsBy`); nothing else computes with it.
+ */
+export interface HalfTensor {
+  /** The format of the numbers. */
+  readonly dtype: Half;
+  /** Extent of every axis, outermost first. */
+  readonly shape: readonly number[];
+  /** The elements, widened at each reading. @throws {TypeError} if the tensor's scope has ended */
+  readonly data: ReadonlyFloats;
+}
+
+type Numbers = Floats | Uint16Array;
+
 /** Where a tensor's numbers are, and whether they still are. */
 interface Storage {
   readonly block: Block;
-  readonly view: Floats;
+  readonly view: Numbers;
   consumed: boolean;
 }
 
 const STORAGE = Symbol("storage");
-type Stored = Tensor & { readonly [STORAGE]: Storage };
+type Stored<T> = T & { readonly [STORAGE]: Storage };
 
 /** Number of elements of a shape. */
 export function size(shape: readonly number[]): number {
@@ -46,8 +62,8 @@ export function showShape(shape: readonly number[]): string {
   return `[${shape.join(", ")}]`;
 }
 
-function storageOf(t: Tensor): Storage {
-  const storage = (t as Stored)[STORAGE];
+function storageOf(t: Tensor | HalfTensor): Storage {
+  const storage = (t as Stored<typeof t>)[STORAGE];
   if (storage.consumed) {
     throw new TypeError(`Cannot read a tensor of shape ${showShape(t.shape)} as it was consumed by an update`);
   }
@@ -59,16 +75,24 @@ function storageOf(t: Tensor): Storage {
   return storage;
 }
 
-function make(dtype: Dtype, shape: readonly number[], storage: Storage): Tensor {
-  const stored: Stored = {
+function make<D extends Dtype | Half>(
+  dtype: D,
+  shape: readonly number[],
+  storage: Storage,
+): D extends Dtype ? Tensor : HalfTensor {
+  const stored = {
     dtype,
     shape: Object.freeze([...shape]),
     get data(): ReadonlyFloats {
-      return storageOf(this).view;
+      const { view } = storageOf(this as unknown as Tensor);
+      if (!(view instanceof Uint16Array)) return view;
+      const wide = new Float32Array(view.length);
+      widen(dtype as Half, view, wide);
+      return wide;
     },
     [STORAGE]: storage,
   };
-  return Object.freeze(stored);
+  return Object.freeze(stored) as unknown as D extends Dtype ? Tensor : HalfTensor;
 }
 
 function viewOf(dtype: Dtype, block: Block, length: number): Floats {
@@ -78,13 +102,42 @@ function viewOf(dtype: Dtype, block: Block, length: number): Floats {
 }
 
 /** Whether a value is a tensor. */
-export function isTensor(value: unknown): value is Tensor {
+export function isTensor(value: unknown): value is Tensor | HalfTensor {
   return typeof value === "object" && value !== null && STORAGE in value;
 }
 
-/** The array behind a tensor, for kernels that read it. */
-export function floats(t: Tensor): Floats {
+/** Whether a tensor is held in 16 bits a number. */
+export function isHalf(t: Tensor | HalfTensor): t is HalfTensor {
+  return t.dtype === "bf16" || t.dtype === "f16";
+}
+
+/** The array behind a tensor, for whoever moves its bytes. */
+export function numbersOf(t: Tensor | HalfTensor): Floats | Uint16Array {
   return storageOf(t).view;
+}
+
+/** The array behind a tensor, for kernels that read it. @throws {TypeError} if it is held in 16 bits a number */
+export function floats(t: Tensor): Floats {
+  const { view } = storageOf(t);
+  if (!(view instanceof Uint16Array)) return view;
+  throw new TypeError(
+    `Cannot compute with a tensor of shape ${showShape(t.shape)} as it is held in ${t.dtype}: hold it in f32`,
+  );
+}
+
+/** The bits of a tensor that is held in 16 bits a number, for kernels that widen them. */
+export function halfBits(t: HalfTensor): Uint16Array {
+  return storageOf(t).view as Uint16Array;
+}
+
+/** A new tensor of 16 bits a number, whose bits `fill` writes. */
+export function buildHalf(dtype: Half, shape: readonly number[], fill: (bits: Uint16Array) => void): HalfTensor {
+  const length = size(shape);
+  const block = allocate(length * 2);
+  const view = new Uint16Array(memory.buffer, block.offset, length);
+  freeWithView(view, block);
+  fill(view);
+  return make(dtype, shape, { block, view, consumed: false });
 }
 
 /** A new tensor whose numbers `fill` writes; the memory given to `fill` is not cleared. */
@@ -110,6 +163,7 @@ export function consumeAll<const T extends readonly Tensor[]>(
   tensors: T,
   write: (...numbers: { -readonly [I in keyof T]: Floats }) => void,
 ): { -readonly [I in keyof T]: Tensor } {
+  tensors.forEach(floats); // they can be read
   const old = tensors.map(storageOf);
   const views = tensors.map((t, i) => {
     const { block, view } = old[i] as Storage;
@@ -130,14 +184,14 @@ export function consume(t: Tensor, write: (numbers: Floats) => void): Tensor {
 }
 
 /** Frees a tensor's memory now if it lives outside all scopes; it throws when read afterwards. */
-export function dispose(t: Tensor): void {
+export function dispose(t: Tensor | HalfTensor): void {
   const storage = storageOf(t);
   storage.consumed = true;
   freeNow(storage.view, storage.block);
 }
 
 /** Whether the tensor would end with this region of the memory. */
-export function livesIn(t: Tensor, region: object): boolean {
+export function livesIn(t: Tensor | HalfTensor, region: object): boolean {
   return storageOf(t).block.region === region;
 }
 
@@ -172,21 +226,25 @@ export function scalar(value: number, dtype: Dtype = "f32"): Tensor {
 }
 
 /** The tensor in the current scope, out of one that was left: large ones keep their memory, others are copied. */
-export function carryOut(t: Tensor): Tensor {
+export function carryOut<T extends Tensor | HalfTensor>(t: T): T {
   const block = moveOut(storageOf(t).block);
   if (block === undefined) return copy(t);
-  const view = viewOf(t.dtype, block, size(t.shape));
+  const length = size(t.shape);
+  const view = isHalf(t) ? new Uint16Array(memory.buffer, block.offset, length) : viewOf(t.dtype, block, length);
   freeWithView(view, block);
-  return make(t.dtype, t.shape, { block, view, consumed: false });
+  return make(t.dtype, t.shape, { block, view, consumed: false }) as T;
 }
 
 /** The same numbers in the memory of the current scope. */
-export function copy(t: Tensor): Tensor {
-  return build(t.dtype, t.shape, (out) => out.set(floats(t)));
+export function copy<T extends Tensor | HalfTensor>(t: T): T {
+  const made = isHalf(t)
+    ? buildHalf(t.dtype, t.shape, (out) => out.set(halfBits(t)))
+    : build(t.dtype, t.shape, (out) => out.set(floats(t)));
+  return made as T;
 }
 
 /** The same tensor under another record: same numbers, same memory, no copy. A new shape must have the same size. */
-export function alias(t: Tensor, shape: readonly number[] = t.shape): Tensor {
+export function alias<T extends Tensor | HalfTensor>(t: T, shape: readonly number[] = t.shape): T {
   const storage = storageOf(t);
   if (size(shape) !== storage.view.length) {
     throw new RangeError(
@@ -194,7 +252,7 @@ export function alias(t: Tensor, shape: readonly number[] = t.shape): Tensor {
         `${storage.view.length} and ${size(shape)}`,
     );
   }
-  return make(t.dtype, shape, storage);
+  return make(t.dtype, shape, storage) as T;
 }
 
 /** The number in a tensor of one element. */
@@ -208,6 +266,6 @@ export function item(t: Tensor): number {
 }
 
 /** The same numbers in another element type. */
-export function cast(t: Tensor, dtype: Dtype): Tensor {
-  return t.dtype === dtype ? t : tensor(t.shape, floats(t), dtype);
+export function cast(t: Tensor | HalfTensor, dtype: Dtype): Tensor {
+  return !isHalf(t) && t.dtype === dtype ? t : tensor(t.shape, t.data, dtype);
 }

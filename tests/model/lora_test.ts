@@ -1,7 +1,21 @@
-import { assert, assertAlmostEquals, assertEquals, assertLess, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertAlmostEquals,
+  assertEquals,
+  assertLess,
+  assertNotEquals,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { packState, unpackState } from "../../lib/flow/checkpoint.ts";
+import { contentHash } from "../../lib/flow/content_hash.ts";
 import { linear } from "../../lib/grad/layers.ts";
+import { sum } from "../../lib/grad/ops.ts";
+import { valueAndGrad } from "../../lib/grad/value_and_grad.ts";
 import { type DecoderParams, headOf, initDecoder } from "../../lib/model/decoder.ts";
 import { hiddenStates } from "../../lib/model/forward.ts";
+import { heldIn } from "../../lib/model/held_in.ts";
+import { tokenLogps } from "../../lib/model/logps.ts";
 import {
   type Adapter,
   type AdapterOptions,
@@ -15,7 +29,8 @@ import {
 import { copyTrained, trainedPart, withTrained } from "../../lib/model/trained.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
 import { pack } from "../../lib/tensor/ragged.ts";
-import { type Dtype, floats, size, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+import { scope } from "../../lib/tensor/scope.ts";
+import { cast, copy, type Dtype, floats, numbersOf, size, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { leaves, treeMap } from "../../lib/tensor/tree.ts";
 import { inEachPrecision } from "../oracles.ts";
 import { config } from "../stages/tiny.ts";
@@ -128,4 +143,41 @@ Deno.test("an adapter that cannot be is refused, by what and why", () => {
   assertThrows(() => withAdapter(base, { layers: [] }), RangeError, "must have the decoder's 1 layers: it has 0");
   const dora = initAdapter(key(0), base, { rank: 1, dora: true });
   assertThrows(() => unmergeAdapter(base, dora), TypeError, "Cannot unmerge a DoRA");
+});
+
+for (const format of ["bf16", "f16"] as const) {
+  inEachPrecision(
+    `a base held in ${format} computes, and trains its adapter, as the widened one to the bit`,
+    ({ dtype }) => {
+      if (dtype === "f64") return; // it is computed in f32
+      const base = policy(dtype), held = heldIn(base, format);
+      const wide = treeMap((t: Tensor) => cast(t, dtype), held), adapter = drawn(base, { rank: 3, dora: true });
+      const lossOf = (params: DecoderParams) => (trained: unknown) => {
+        const all = tokenLogps(withTrained(params, trained), config, text);
+        return { loss: { sum: sum(all), count: 3 }, metrics: {} };
+      };
+      const [a, b] = [held, wide].map((params) => {
+        const adapted = withAdapter(params, adapter);
+        const { loss, grads } = valueAndGrad(lossOf(adapted))(trainedPart(adapted));
+        return [logits(adapted), loss, leaves(grads).map(([, g]) => [...g.data])];
+      });
+      assertEquals(a, b);
+      assertEquals(numbersOf(held.embedding).byteLength, numbersOf(base.embedding).byteLength / 2);
+      assertStrictEquals(held.norm, base.norm);
+    },
+  );
+}
+
+Deno.test("a base held in 16 bits is packed and hashed with its bits, and cannot be trained without an adapter", () => {
+  const held = heldIn(policy("f32"), "bf16");
+  const back = unpackState(structuredClone(packState(held))) as DecoderParams;
+  assertEquals(contentHash(back), contentHash(held));
+  assertNotEquals(contentHash(held), contentHash(heldIn(policy("f32"), "f16")));
+  assertEquals(back.embedding.dtype, "bf16");
+  assertEquals(logits(scope(() => treeMap(copy, held))), logits(held));
+  assertThrows(
+    () => trainedPart(held),
+    TypeError,
+    "Cannot train embedding as it is held in bf16: hold it in f32, or give the model an adapter",
+  );
 });

@@ -13,6 +13,14 @@ export function at(x: Floats): number {
   return x.byteOffset;
 }
 
+/** The address of the first of some numbers of 16 bits. */
+export function atBits(x: Uint16Array): number {
+  if (x.buffer !== buffer) {
+    throw new TypeError("Cannot run wasm kernels as arrays must be views of the shared memory");
+  }
+  return x.byteOffset;
+}
+
 /** Runs `body` with the address of integers, which may lie anywhere and are copied in if need be. */
 export function withInts(ints: Int32Array, body: (address: number) => void): void {
   if (ints.buffer === buffer) return body(ints.byteOffset);

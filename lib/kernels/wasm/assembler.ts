@@ -116,10 +116,13 @@ export const v128 = {
   load32Splat: load(9),
   /** One float in lane 0, zeros elsewhere. */
   load32Zero: load(92),
+  /** Four unsigned integers of 16 bits, widened to 32. */
+  load16x4: load(4),
   store: store(11),
   /** Stores one of the four lanes. */
   store32Lane: (lane: number, at: Address, x: Vector, offset = 0): Code => [store(90)(at, x, offset), lane],
   and: vector2(78),
+  or: vector2(80),
   /** Bits of `a` where the mask is 1, of `b` where it is 0. */
   select: (a: Vector, b: Vector, mask: Vector): Vector => value("v128", a.code, b.code, mask.code, simd(82)),
   /** One lane in all four. */

@@ -3,7 +3,7 @@
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocate, withScratch } from "../memory.ts";
 import { reference } from "../reference.ts";
-import { at, withInts } from "./arrays.ts";
+import { at, atBits, withInts } from "./arrays.ts";
 import { attentions } from "./attentions.ts";
 import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
@@ -139,10 +139,14 @@ function norms(team: Team): Pick<Kernels<Floats>, Norms> {
   };
 }
 
-type Tokens = "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward";
+type Tokens = "widen" | "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward";
 
 function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
   return {
+    widen: (half, bits, out) => {
+      const args = [from(atBits(bits), 2), from(at(out), 4), sizeOf(4)];
+      team.run(`widen_${half}`, args, { units: out.length, cost: COST.move, align: LINE });
+    },
     gatherRows: (table, ids, out, dim) =>
       withInts(ids, (rows) => {
         const args: Argument[] = [at(table), from(rows, 4), from(at(out), dim * 4), sizeOf(1), dim * 4];

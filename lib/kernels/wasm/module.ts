@@ -1,5 +1,6 @@
 /** The module of all kernels, emitted for the engine at hand, over the shared memory. */
 
+import type { Half } from "../half.ts";
 import type { BinaryOp } from "../kernels.ts";
 import { memory } from "../memory.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
@@ -11,6 +12,7 @@ import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import * as rows from "./rows.ts";
+import { widens } from "./widen.ts";
 
 const PAGE = 65_536;
 
@@ -47,6 +49,7 @@ const named = {
 /** The functions' names. */
 export type Name =
   | keyof typeof named
+  | `widen_${Half}`
   | gelu.GeluName
   | `map_${typeof elementwise.unaryOps[number]}`
   | `zip_${BinaryOp}_${elementwise.ZipForm}`;
@@ -69,7 +72,7 @@ export function detectTarget(
 
 /** The module's bytes. */
 export function emit(target: Target, memory: Memory = limits): Uint8Array<ArrayBuffer> {
-  const funcs = [...Object.values(named), ...elementwise.maps, ...elementwise.zips, ...gelu.gelus];
+  const funcs = [...Object.values(named), ...widens, ...elementwise.maps, ...elementwise.zips, ...gelu.gelus];
   return encodeModule(funcs, target, memory);
 }
 

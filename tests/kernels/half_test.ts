@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Half, narrow, widen } from "../../lib/tensor/half.ts";
+import { type Half, narrow, widen } from "../../lib/kernels/half.ts";
+import { kernels } from "../../lib/kernels/provider.ts";
+import { reference } from "../../lib/kernels/reference.ts";
+import { shared } from "./arrays.ts";
 
 const widened = (half: Half, ...bits: number[]): number[] => {
   const out = new Float32Array(bits.length);
@@ -59,3 +62,26 @@ Deno.test("narrow() takes the nearest of all numbers of 16 bits", () => {
     }));
   }
 });
+
+Deno.test("widen() of wasm gives the bits of the reference for every number of 16 bits, wherever it stands", () => {
+  const all = Uint16Array.from({ length: 65_536 + 3 }, (_, i) => i & 0xffff);
+  for (const half of ["f16", "bf16"] as const) {
+    const bits = halfOf(all), out = shared(new Float32Array(all.length)), expected = new Float32Array(all.length);
+    reference.widen(half, all, expected);
+    kernels("f32").widen(half, bits, out);
+    all.forEach((_, i) => {
+      const [a, b] = [out[i] as number, expected[i] as number];
+      if (!Object.is(a, b)) throw new Error(`${half} ${all[i]?.toString(16)} is ${a}, not ${b}`);
+    });
+    kernels("f32").widen(half, bits.subarray(5, 7), out.subarray(0, 2));
+    assertEquals([...out.subarray(0, 3)], [...expected.subarray(5, 7), expected[2]]);
+  }
+});
+
+/** The same bits in the shared memory. */
+function halfOf(values: Uint16Array): Uint16Array {
+  const { buffer, byteOffset } = shared(new Float32Array(Math.ceil(values.length / 2)));
+  const bits = new Uint16Array(buffer, byteOffset, values.length);
+  bits.set(values);
+  return bits;
+}

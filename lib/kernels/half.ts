@@ -1,5 +1,5 @@
 /** Numbers of 16 bits: IEEE 754 binary16 (f16) and bfloat16 (bf16, the upper half of a binary32). */
-import type { Floats } from "../kernels/kernels.ts";
+import type { Floats } from "./kernels.ts";
 
 /** A 16-bit number format. */
 export type Half = "f16" | "bf16";
