@@ -90,7 +90,6 @@ export { llamaConfig, llamaParams, llamaTensors } from "./lib/model/llama.ts";
 export { decoderConfig, type ModelType, type ReadConfig } from "./lib/model/hf/decoder_config.ts";
 export type { ModelForm } from "./lib/model/hf/form.ts";
 export type { JsonRecord } from "./lib/model/hf/config_reader.ts";
-export type { Half } from "./lib/tensor/half.ts";
 export { decodeSafetensors, encodeSafetensors, type WeightDtype } from "./lib/model/safetensors.ts";
 export type { StoredDtype } from "./lib/model/safetensors_header.ts";
 export { generate, type Generated, type GenerateOptions } from "./lib/model/generate.ts";

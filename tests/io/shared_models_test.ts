@@ -5,7 +5,7 @@ import { decoderConfig } from "../../lib/model/hf/decoder_config.ts";
 import { fileTensors } from "../../lib/model/hf/write_params.ts";
 import { safetensorsChunks } from "../../lib/model/safetensors.ts";
 import { readHeader } from "../../lib/model/safetensors_header.ts";
-import { narrow, widen } from "../../lib/tensor/half.ts";
+import { narrow, widen } from "../../lib/kernels/half.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
 
 const FOLDER = new URL("../../../shared/reference/hf/", import.meta.url).pathname;

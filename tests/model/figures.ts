@@ -68,7 +68,7 @@ function assertWithin(actual: ArrayLike<number>, expected: ArrayLike<number>, to
 
 const tokens = (ids: readonly number[]): Int32Array => Int32Array.from(ids);
 const alone = ({ ids }: Sequence): Batch => pack([{ prompt: tokens(ids), completions: [] }]);
-const dtypeOf = ({ params }: LanguageModel): Dtype => params.embedding.dtype;
+const dtypeOf = ({ params }: LanguageModel): Dtype => params.norm.dtype;
 
 /** A sequence whose tokens are all predicted but the first. */
 const predicted = ({ ids }: Sequence) => ({ prompt: tokens(ids.slice(0, 1)), completions: [tokens(ids.slice(1))] });
