@@ -1,11 +1,11 @@
 /** The decoder held to an independent plain implementation: logits, log-probabilities, losses and gradients. */
-import { assertEquals, assertLess, assertThrows } from "@std/assert";
+import { assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
 import { checkGrads } from "../../lib/grad/check_grads.ts";
 import { linear, take } from "../../lib/grad/layers.ts";
 import { type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
 import { dpoLoss } from "../../lib/losses/dpo.ts";
 import { sftLoss } from "../../lib/losses/sft.ts";
-import { type DecoderParams, headOf, initDecoder } from "../../lib/model/decoder.ts";
+import { type DecoderConfig, type DecoderParams, headOf, initDecoder } from "../../lib/model/decoder.ts";
 import { hiddenStates } from "../../lib/model/forward.ts";
 import { logps, tokenLogps } from "../../lib/model/logps.ts";
 import { key } from "../../lib/tensor/random.ts";
@@ -13,6 +13,7 @@ import { pack } from "../../lib/tensor/ragged.ts";
 import type { Tensor } from "../../lib/tensor/tensor.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
 import { inEachPrecision } from "../oracles.ts";
+import { formulaModel } from "./formula_models.ts";
 import { beta, decoder, decoders, type Golden, pairs, sequence } from "./golden.ts";
 
 const [even, odd] = [0, 1].map((first) => Int32Array.from(pairs, (_, i) => 2 * i + first)) as [Int32Array, Int32Array];
@@ -91,6 +92,46 @@ Deno.test("initDecoder() is nearly uniform over its vocabulary, its norms one, a
   near(params.head, 0.02);
   for (const logp of tokenLogps(params, wide, preferences).data) assertLess(Math.abs(logp + Math.log(23)), 0.7);
   assertEquals(leaves(initDecoder(key(1), wide)).map(([p]) => p), leaves(params).map(([p]) => p));
+});
+
+Deno.test("initDecoder() starts norms at 1, offset included, and biases at 0", () => {
+  for (const name of ["gpt2", "gemma2", "llama with all biases and stretched angles"] as const) {
+    const { config } = formulaModel(name, "f64");
+    const offset = config.norm.type === "rms" ? config.norm.offset ?? 0 : 0;
+    for (const [path, { shape, data }] of leaves(initDecoder(key(1), config, "f64"))) {
+      if (shape.length === 1) assertEquals(new Set(data), new Set([path.endsWith("Bias") ? 0 : 1 - offset]), path);
+    }
+  }
+});
+
+Deno.test("the decoder refuses parameters that are not those of its architecture, by their names", () => {
+  const { config, params } = decoder("tied", "f64");
+  const text = pack([{ prompt: sequence, completions: [] }]);
+  const biased = { ...config, attention: { ...config.attention, bias: "queryKeyValue" } } as const;
+  const refused = (p: DecoderParams, c: typeof biased | typeof config): string =>
+    assertThrows(() => hiddenStates(p, c, text), TypeError, "Cannot run the decoder as layer 0 must have").message;
+  assertMatch(
+    refused(params, biased),
+    /must have the parameters attentionNorm, query, queryBias, .*: it has .*query, key/,
+  );
+  assertMatch(refused(initDecoder(key(1), biased, "f64"), config), /it has attentionNorm, query, queryBias/);
+});
+
+Deno.test("the decoder refuses architectures whose sizes do not fit each other", () => {
+  const { config } = decoder("tied", "f64");
+  const { attention } = config;
+  const rules: readonly (readonly [Partial<DecoderConfig>, string])[] = [
+    [{ attention: { ...attention, kvHeads: 3 } }, "attention.kvHeads must divide 4 heads: current value is 3"],
+    [{ attention: { ...attention, window: 0 } }, "attention.window must be a whole number ≥ 1: current value is 0"],
+    [{ attention: { ...attention, window: [4] } }, "attention.window must have an entry for each of 2 layers"],
+    [{ attention: { ...attention, softcap: 0 } }, "attention.softcap must be > 0: current value is 0"],
+    [{ logitSoftcap: -1 }, "logitSoftcap must be > 0: current value is -1"],
+    [{ positions: { type: "byLayer", layers: [{ type: "none" }] } }, "positions.layers must have an entry for each"],
+    [{ positions: { type: "rotary", theta: 9, size: 3 } }, "rotary size must be an even number of at most headDim"],
+  ];
+  for (const [change, rule] of rules) {
+    assertThrows(() => initDecoder(key(1), { ...config, ...change }), RangeError, `Cannot make a decoder as ${rule}`);
+  }
 });
 
 Deno.test("the decoder refuses a sequence beyond its context and a token beyond its vocabulary", () => {

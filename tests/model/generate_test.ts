@@ -1,17 +1,18 @@
 /** Generation held to the model's own probabilities: what is drawn, how often, and that nothing else matters. */
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { gatherRows, linear } from "../../lib/grad/layers.ts";
+import { gatherRows } from "../../lib/grad/layers.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
-import { headOf } from "../../lib/model/decoder.ts";
-import { hiddenStates } from "../../lib/model/forward.ts";
 import type { LanguageModel } from "../../lib/model/decoder.ts";
+import { hiddenStates } from "../../lib/model/forward.ts";
 import { generate, type Generated, type GenerateOptions } from "../../lib/model/generate.ts";
-import { logps, tokenLogps } from "../../lib/model/logps.ts";
+import { logitsAt, logps, tokenLogps } from "../../lib/model/logps.ts";
 import { argmax, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
 import { fold, key } from "../../lib/tensor/random.ts";
 import { pack } from "../../lib/tensor/ragged.ts";
+import type { Dtype } from "../../lib/tensor/tensor.ts";
 import { inEachPrecision } from "../oracles.ts";
+import { formulaModel } from "./formula_models.ts";
 import { decoder, decoders } from "./golden.ts";
 
 const never = -1; // an end token that no model draws
@@ -19,12 +20,9 @@ const prompts = [[1, 7, 3, 12], [1], [1, 22, 0, 4, 8, 15], [5, 5], [9, 1, 1]].ma
 const base = { key: key(11), maxNewTokens: 8, eos: 2 };
 
 /** The logits after each token of a sequence, by one full pass. */
-function logitsOf({ config, params }: LanguageModel, ids: Int32Array): readonly Float64Array[] {
-  const hidden = hiddenStates(params, config, pack([{ prompt: ids, completions: [] }]));
-  return Array.from(
-    ids,
-    (_, t) => Float64Array.from(linear(gatherRows(hidden, Int32Array.of(t)), headOf(params)).data),
-  );
+function logitsOf(model: LanguageModel, ids: Int32Array): readonly Float64Array[] {
+  const hidden = hiddenStates(model.params, model.config, pack([{ prompt: ids, completions: [] }]));
+  return Array.from(ids, (_, t) => Float64Array.from(logitsAt(gatherRows(hidden, Int32Array.of(t)), model).data));
 }
 
 /** The logits that each token of a completion was drawn from. */
@@ -32,9 +30,17 @@ function logitsBehind(model: LanguageModel, prompt: Int32Array, { ids }: Generat
   return logitsOf(model, Int32Array.of(...prompt, ...ids)).slice(prompt.length - 1, -1);
 }
 
-for (const name of decoders) {
+/** Models as others than Llama's: learned positions and biases, windows and caps, angles by layer, layers without. */
+const others = ["gpt2", "gemma2", "gemma3_text", "smollm3"] as const;
+
+const models: Readonly<Record<string, (dtype: Dtype) => LanguageModel>> = {
+  ...Object.fromEntries(decoders.map((name) => [name, (dtype: Dtype) => decoder(name, dtype)])),
+  ...Object.fromEntries(others.map((name) => [name, (dtype: Dtype) => formulaModel(name, dtype)])),
+};
+
+for (const [name, modelIn] of Object.entries(models)) {
   inEachPrecision(`the cache of the ${name} decoder gives the logits of a full pass, bit for bit`, ({ dtype }) => {
-    const model = decoder(name, dtype);
+    const model = modelIn(dtype);
     const spec = { temperature: 1.3, topK: 9, topP: 0.9 };
     const results = generate(model, prompts, { ...base, ...spec, samples: 2, eos: never });
     results.forEach((samples, i) =>
@@ -49,7 +55,7 @@ for (const name of decoders) {
   });
 
   inEachPrecision(`sampledLogps of the ${name} decoder are its tokenLogps at temperature 1`, ({ dtype, near }) => {
-    const model = decoder(name, dtype);
+    const model = modelIn(dtype);
     const results = generate(model, prompts, { ...base, samples: 3 });
     const batch = pack(
       prompts.map((prompt, i) => ({ prompt, completions: (results[i] as Generated[]).map((g) => g.ids) })),
@@ -58,7 +64,7 @@ for (const name of decoders) {
   });
 
   inEachPrecision(`the ${name} decoder draws the same tokens in any batch`, ({ dtype }) => {
-    const model = decoder(name, dtype);
+    const model = modelIn(dtype);
     const options = { ...base, samples: 2, temperature: 0.9 };
     const alone = prompts.map((prompt) => generate(model, [prompt], options)[0]);
     const batches = fc.shuffledSubarray([...prompts.keys(), ...prompts.keys()], { minLength: 1 });
@@ -77,7 +83,7 @@ for (const name of decoders) {
   });
 
   inEachPrecision(`greedy completions of the ${name} decoder take the most probable token`, ({ dtype }) => {
-    const model = decoder(name, dtype);
+    const model = modelIn(dtype);
     generate(model, prompts, { ...base, temperature: 0 }).forEach(([sample], i) => {
       const { ids, sampledLogps } = sample as Generated;
       const rows = logitsBehind(model, prompts[i] as Int32Array, sample as Generated);
