@@ -16,7 +16,7 @@ import {
 import { type LogitOptions, logits } from "./logits.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { reshape } from "./ops.ts";
-import { derive } from "./primitive.ts";
+import { derive, nodeOf } from "./primitive.ts";
 import { productsBy } from "./products.ts";
 
 function like(x: Tensor, fill: (out: Floats) => void): Tensor {
@@ -168,7 +168,8 @@ export function attention(
  * Log-probabilities of chosen tokens: out[i] = log softmax(z)[targets[i]] with z = head · hidden[i], or capped
  * z = softcap · tanh(head · hidden[i] / softcap), in nats.
  *
- * The logits exist for a chunk of rows at a time, never as `[N, V]`; the backward pass makes them again.
+ * The logits exist for a chunk of rows at a time, never as `[N, V]`; the backward pass makes those again that were too
+ * many to keep.
  *
  * @param hidden `[N, d]`
  * @param head `[V, d]`
@@ -182,7 +183,8 @@ export function chosenLogProbs(
   targets: Int32Array,
   options: LogitOptions = {},
 ): Tensor {
-  const { rows, vocab, forward, backward } = logits(hidden, head, options);
+  const keep = [hidden, head as Tensor].some((t) => nodeOf(t) !== undefined);
+  const { rows, vocab, forward, backward } = logits(hidden, head, { ...options, keep });
   const bad = targets.findIndex((id) => id < 0 || id >= vocab);
   if (bad >= 0 || targets.length !== rows) {
     throw new RangeError(

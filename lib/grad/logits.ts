@@ -1,6 +1,6 @@
 /**
  * Logits of a vocabulary, a chunk of rows at a time: `[N, V]` never exists at once, and the backward pass makes the
- * chunks again.
+ * chunks again that were not kept.
  */
 import type { Floats } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
@@ -9,8 +9,16 @@ import { empty, floats, type HalfTensor, type Tensor, zeros } from "../tensor/te
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { productsBy } from "./products.ts";
 
-/** Rows of logits held at once. */
-const CHUNK = 128;
+/** Rows of logits held at once, and the most numbers: of a large vocabulary there are fewer rows. */
+const CHUNK = { rows: 128, numbers: 1 << 24 };
+
+/** Numbers that may be kept for the backward pass, as making them again takes longer: memory does not grow with N and V. */
+const KEPT = 1 << 24;
+
+/** Rows of a chunk. */
+export function chunkRows(rows: number, vocab: number): number {
+  return Math.min(CHUNK.rows, Math.max(4, Math.floor(CHUNK.numbers / vocab / 4) * 4), rows);
+}
 
 /** Reads, or writes over, the logits `[end − start, V]` of the rows start … end−1. */
 export type UseLogits = (logits: Floats, start: number, end: number) => void;
@@ -19,6 +27,11 @@ export type UseLogits = (logits: Floats, start: number, end: number) => void;
 export interface LogitOptions {
   /** Logits z become softcap · tanh(z / softcap); they stay if not given. */
   readonly softcap?: number | undefined;
+}
+
+/** Whether there will be a backward pass, and the forward pass only reads the logits, so that some can be kept. */
+interface Keeping {
+  readonly keep?: boolean;
 }
 
 /** The logits of every row, and how their gradient goes back. */
@@ -35,30 +48,39 @@ export interface Logits {
  * @param hidden `[N, d]`
  * @param head `[V, d]`
  */
-export function logits(hidden: Tensor, head: Tensor | HalfTensor, { softcap }: LogitOptions = {}): Logits {
+export function logits(
+  hidden: Tensor,
+  head: Tensor | HalfTensor,
+  { softcap, keep = false }: LogitOptions & Keeping = {},
+): Logits {
   const [rows, dim] = matrix(hidden, "hidden");
   const [vocab] = matrix(head, "head");
   const { dtype } = hidden;
   const k = kernels(dtype);
-  const chunkShape = [Math.min(CHUNK, rows), vocab];
+  const most = chunkRows(rows, vocab);
+  const chunks = Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
+    return [i * most, Math.min((i + 1) * most, rows)] as const;
+  });
   const h = floats(hidden), products = productsBy(head, dtype);
+  const room = (start: number, end: number): Floats => floats(empty(dtype, [end - start, vocab]));
+  const make = (z: Floats, start: number, end: number): Floats => {
+    products.forward(end - start, h.subarray(start * dim, end * dim), z);
+    if (softcap !== undefined) k.softcap(z, z, softcap);
+    return z;
+  };
+  const kept = chunks.slice(0, keep ? Math.floor(KEPT / (most * vocab)) : 0).map((c) => make(room(...c), ...c));
   const forward = (use: UseLogits): void =>
     withScratch(() => {
-      const scratch = floats(empty(dtype, chunkShape));
-      for (let start = 0; start < rows; start += CHUNK) {
-        const end = Math.min(start + CHUNK, rows);
-        const chunk = scratch.subarray(0, (end - start) * vocab);
-        const x = h.subarray(start * dim, end * dim);
-        products.forward(end - start, x, chunk);
-        if (softcap !== undefined) k.softcap(chunk, chunk, softcap);
-        use(chunk, start, end);
-      }
+      const scratch = room(0, most);
+      chunks.forEach(([start, end], i) => {
+        use(kept[i] ?? make(scratch.subarray(0, (end - start) * vocab), start, end), start, end);
+      });
     });
   /** `use`, and then from the gradient of capped logits to that of the logits. */
   const uncapped = (use: UseLogits): UseLogits => (chunk, start, end) => {
     if (softcap === undefined) return use(chunk, start, end);
     withScratch(() => {
-      const capped = floats(empty(dtype, chunkShape)).subarray(0, chunk.length);
+      const capped = room(start, end);
       capped.set(chunk);
       use(chunk, start, end);
       k.softcapBackward(capped, chunk, chunk, softcap);
@@ -76,6 +98,7 @@ export function logits(hidden: Tensor, head: Tensor | HalfTensor, { softcap }: L
         k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
       }
     });
+    kept.length = 0; // they are gradients now
     return [dHidden, dHead];
   };
   return { rows, vocab, forward, backward };

@@ -3,7 +3,8 @@
  * and without the BLAS if none is found or it may not be called.
  *
  * The step is 16 pairs forward, backward, clipping and AdamW, of a model of 5 million parameters; `--shape world` takes
- * the fixture world's, `--shape M` one of 135 million, `--pairs` and `--steps` the size. Contestants take turns of a few
+ * the fixture world's, `--shape M` one of 135 million, `--pairs` and `--steps` the size,
+ * `--gradient-checkpointing` less memory. Contestants take turns of a few
  * steps; the first step of a turn is dropped, and the figure is the median of the others. `--json` prints one document.
  */
 import { parseArgs } from "@std/cli";
@@ -16,11 +17,12 @@ import { pairs as pairsOf, realTokens, shapes } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["shape", "pairs", "steps", "rounds", "only", "blas"],
-  boolean: ["json"],
+  boolean: ["json", "gradient-checkpointing"],
   default: { shape: "S", pairs: "16", steps: "3", rounds: "3" },
 });
 const shape = flags.shape as keyof typeof shapes;
 const [pairs, steps, rounds] = [flags.pairs, flags.steps, flags.rounds].map(Number) as [number, number, number];
+const gradientCheckpointing = Boolean(flags["gradient-checkpointing"]);
 const config = shapes[shape];
 const rows = pairsOf(shape, pairs * steps);
 const given = {
@@ -36,7 +38,7 @@ const given = {
 async function turn(options: KernelOptions): Promise<{ times: readonly number[]; shares: readonly Share[] }> {
   await openKernels(options);
   const shares = profile(config);
-  const stage = dpoUpdate({ beta: 0.1, lr: 1e-4, batchSize: pairs, epochs: 1, shuffle: false });
+  const stage = dpoUpdate({ beta: 0.1, lr: 1e-4, batchSize: pairs, epochs: 1, shuffle: false, gradientCheckpointing });
   const ends: number[] = [];
   for await (const event of run(stage, { seed: 1, given })) {
     if (event.type !== "step") continue;

@@ -1,0 +1,62 @@
+import { assertEquals, assertLess } from "@std/assert";
+import { chosenLogProbs } from "../../lib/grad/layers.ts";
+import { chunkRows, logits } from "../../lib/grad/logits.ts";
+import { sum } from "../../lib/grad/ops.ts";
+import { type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
+import { kernels } from "../../lib/kernels/provider.ts";
+import { memoryUse } from "../../lib/kernels/memory.ts";
+import { fold, key, normal } from "../../lib/tensor/random.ts";
+import { scope } from "../../lib/tensor/scope.ts";
+import { floats, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+
+const MiB = 2 ** 20;
+
+/** Hidden states, a head and targets of a size. */
+function problem(rows: number, vocab: number): { readonly params: Record<"h" | "w", Tensor>; targets: Int32Array } {
+  const matrix = (name: string, n: number): Tensor => tensor([n, 4], normal(fold(key(1), name), n * 4));
+  return {
+    params: { h: matrix("h", rows), w: matrix("w", vocab) },
+    targets: Int32Array.from({ length: rows }, (_, i) => (7 * i) % vocab),
+  };
+}
+
+/** The most bytes that chosen log-probabilities and their gradients take, without the gradients themselves. */
+function peak(rows: number, vocab: number): number {
+  const { params, targets } = problem(rows, vocab);
+  let held = 0;
+  const loss = ({ h, w }: typeof params): Loss => {
+    const before = memoryUse().bytes;
+    const logps = chosenLogProbs(h, w, targets);
+    held = memoryUse().bytes - before;
+    return { loss: { sum: sum(logps), count: 1 }, metrics: {} };
+  };
+  valueAndGrad(loss)(params);
+  return held + 4 * chunkRows(rows, vocab) * vocab; // what is kept, and the chunk that passes
+}
+
+Deno.test("chosenLogProbs() holds at most 128 MiB of logits, whatever rows and vocabulary are", () => {
+  assertLess(peak(300, 1000), 10 * MiB); // with slabs of 4
+  assertLess(peak(600, 100_000), 140 * MiB); // of 229 MiB of logits
+  assertLess(peak(130, 400_000), 140 * MiB); // of 198
+});
+
+Deno.test("a chunk has 128 rows, of a vocabulary beyond 131,072 fewer, and never more than there are", () => {
+  const rows = [[1000, 512], [1000, 131_072], [1000, 262_144], [1000, 10 ** 8], [5, 512]] as const;
+  assertEquals(rows.map(([n, v]) => chunkRows(n, v)), [128, 128, 64, 4, 5]);
+});
+
+Deno.test("logits that were kept give the gradients of logits that are made again, bit for bit, and once more", () => {
+  const { params: { h, w } } = problem(300, 80_000); // 92 MiB of logits, of which 64 and less are kept
+  for (const softcap of [undefined, 2]) {
+    const run = (keep: boolean): unknown =>
+      scope(() => {
+        const { forward, backward } = logits(h, w, { keep, softcap });
+        const seen: number[] = [];
+        forward((z) => seen.push(z[12_345] as number));
+        const gradients = (): unknown =>
+          backward((z) => kernels("f32").zip("mul", z, z, z), true).map((g) => floats(g as Tensor).slice());
+        return [seen, gradients(), gradients()];
+      });
+    assertEquals(run(true), run(false));
+  }
+});
