@@ -14,7 +14,7 @@ export { all, inputFailure, left, right, traverse } from "./lib/result.ts";
 export type { ErrorOf, Failure, Result, Values } from "./lib/result.ts";
 
 // Kernels: which provider computes.
-export { type Backend, type KernelOptions, openKernels } from "./lib/kernels/provider.ts";
+export { type Backend, type KernelOptions, type OpenedKernels, openKernels } from "./lib/kernels/provider.ts";
 export type { Approximate, AttentionShape } from "./lib/kernels/kernels.ts";
 export { type Half } from "./lib/kernels/half.ts";
 

@@ -53,11 +53,11 @@ export async function execute<F extends SettingFields, Adds extends object>(
   { values, kept }: Asked<F>,
 ): Promise<number> {
   const { now, signal } = terminal, began = now();
-  const { seed, backend, blas, threads, quiet } = values;
+  const { seed, backend, library, threads, quiet } = values;
   const own = ownOf(values);
-  const refusal = await openKernels({ backend, threads, ...blas !== null && { blas } })
-    .then(() => null, (error: Error) => error.message);
-  if (refusal !== null) return say(terminal, [refusal], EXIT.input);
+  const opened = await openKernels({ backend, threads, ...library !== null && { library } })
+    .catch((error: Error) => error.message);
+  if (typeof opened === "string") return say(terminal, [opened], EXIT.input);
   const pipeline = program.pipelineOf(own), { name } = pipeline;
   const file = terminal.program ?? `pipelines/${name}.ts`;
   let told: Report = kept?.saved?.report ?? noReport;
@@ -65,7 +65,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   let found: Readonly<Record<string, unknown>> = {}; // settings that the run tells
   const config = (): Readonly<Record<string, unknown>> => ({ pipeline: name, seed, backend, ...own, ...found });
   const keeper = keeperOf({ values, kept }, { config, now, told: () => told, onFailure: () => full.abort() });
-  say(terminal, kept?.remarks ?? [], EXIT.done);
+  say(terminal, [...opened.remarks, ...kept?.remarks ?? []], EXIT.done);
   const draw = quiet ? () => {} : drawing(terminal);
   const running = run(pipeline, {
     ...{

@@ -18,8 +18,10 @@ import {
 /** What a run's result may depend on beside the pipeline's own settings, and threads, on which it does not. */
 export const COMPUTED = {
   seed: count(0, { help: "all that is random follows from it" }),
-  backend: oneOf(["wasm", "blas", "reference"], {
-    help: "SIMD kernels; the same with products by a library, which needs --allow-ffi; or plain loops, to test them",
+  backend: oneOf(["wasm", "blas", "onednn", "reference"], {
+    help:
+      "SIMD kernels; the same with products by a BLAS, or by oneDNN in bfloat16, which need --allow-ffi; or plain " +
+      "loops, to test them",
   }),
   threads: count(Math.min(navigator.hardwareConcurrency, 8), {
     atLeast: 1,
@@ -30,7 +32,7 @@ export const COMPUTED = {
 
 /** What becomes of it: nothing here changes a result. */
 const KEPT = {
-  blas: file({ kind: "library", help: "the library of --backend blas, if it is not found by itself" }),
+  library: file({ kind: "library", help: "the library of --backend blas or onednn, if it is not found by itself" }),
   config: file({ kind: "json", help: "settings of a run, as --out writes them; flags go before" }),
   out: file({ kind: "folder", help: "keep the run there: metrics, checkpoints, what was made" }),
   overwrite: toggle(false, { help: "replace the run that is in the folder of --out" }),
@@ -105,13 +107,16 @@ export function words(args: readonly string[]): readonly string[] {
   });
 }
 
+/** Whether a backend calls a library, for which Deno has to be given leave. */
+export const callsLibrary = (backend: unknown): boolean => backend === "blas" || backend === "onednn";
+
 /** The command that goes on with the run in a folder, with the flags that say how. */
 export function goOnCommand(program: string, folder: string, values: Common): string {
-  const flags = (["blas", "threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
+  const flags = (["library", "threads", "checkpointEvery", "checkpointMinutes", "keep"] as const)
     .filter((name) => values[name] !== { ...COMPUTED, ...KEPT }[name].default)
     .map((name) => `--${kebab(name)} ${quoted(String(values[name]))}`);
   const toggles = (["json", "html", "quiet"] as const).filter((name) => values[name]).map((name) => `--${name}`);
-  const calls = values.backend === "blas" ? ["--allow-ffi"] : [];
+  const calls = callsLibrary(values.backend) ? ["--allow-ffi"] : [];
   return ["deno run -R -W", ...calls, quoted(program), "--resume", quoted(folder), ...flags, ...toggles].join(" ");
 }
 

@@ -1,6 +1,6 @@
 /** The report of a run: what the events told, what the pipeline says of its end, and how to do it again. */
 import type { Report, Section, SettingFields, Settings, SettingValues } from "../mod.ts";
-import { type Common, COMPUTED, kebab, quoted } from "./flags.ts";
+import { callsLibrary, type Common, COMPUTED, kebab, quoted } from "./flags.ts";
 
 /** The version of this package; a test holds it to `deno.json`. */
 export const VERSION = "0.1.0";
@@ -66,7 +66,7 @@ function again(program: string, set: readonly Set[]): Section {
   const flags = changed.map(({ name, value }) =>
     typeof value === "boolean" ? `--${value ? "" : "no-"}${kebab(name)}` : `--${kebab(name)} ${quoted(String(value))}`
   );
-  const calls = set.some(({ name, value }) => name === "backend" && value === "blas");
+  const calls = set.some(({ name, value }) => name === "backend" && callsLibrary(value));
   const reads = changed.some(({ isFile }) => isFile);
   return {
     part: "run",

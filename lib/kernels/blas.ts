@@ -1,19 +1,31 @@
 /**
- * The blas provider: matrix products by any CBLAS of this machine, called on the shared memory with no copy, and all the
- * rest by the kernels it is built on.
+ * The blas provider: matrix products by any CBLAS of this machine, and all the rest by the kernels it is built on.
  *
  * Such a library chooses its method by size, so an element may depend on the batch it travels in: results are close to
- * the other providers', not the same bits. Our threads rest while the library works with as many of its own.
+ * the other providers', not the same bits.
  *
  * @see Blackford et al. 2002, "An updated set of basic linear algebra subprograms (BLAS)"
  */
 
-import type { Floats, Kernels, Strides } from "./kernels.ts";
-import { allocate, memory, withScratch } from "./memory.ts";
+import type { Floats, Kernels } from "./kernels.ts";
+import {
+  type Base,
+  findLibrary,
+  first,
+  layout,
+  type Library,
+  type LibraryOptions,
+  openElsewhere,
+  type Signature,
+  wrongProduct,
+} from "./library.ts";
 import { at } from "./wasm/arrays.ts";
+import { CALLEE, type Team } from "./wasm/team.ts";
+import { type Argument, from, sizeOf, valueOf } from "./wasm/work.ts";
+import type { Callee, Kernel } from "./wasm/worker.ts";
 
 /** Where a system keeps a BLAS: the fast ones first, and last the name that any of them may have taken. */
-const NAMES: Readonly<Record<string, readonly string[]>> = {
+const NAMES = {
   darwin: ["/System/Library/Frameworks/Accelerate.framework/Accelerate"],
   windows: ["libopenblas.dll", "openblas.dll", "mkl_rt.2.dll"],
   linux: ["libopenblas.so.0", "libopenblas.so", "libmkl_rt.so.2", "libmkl_rt.so", "libblis.so.4", "libblas.so.3"],
@@ -21,7 +33,7 @@ const NAMES: Readonly<Record<string, readonly string[]>> = {
 
 /** How to come by one. */
 const INSTALL = "install one (apt install libopenblas0-pthread, dnf install openblas-threads, pacman -S openblas) " +
-  "or name its file with --blas";
+  "or name its file with --library";
 
 /** What builds put around a name: SciPy's wheels, 64-bit integers. */
 const around = (name: string): readonly string[] =>
@@ -29,124 +41,67 @@ const around = (name: string): readonly string[] =>
 
 const PRODUCTS = around("cblas_sgemm");
 
-/** Functions that take the number of threads: of OpenBLAS, BLIS and MKL. */
-const THREADS = [...around("openblas_set_num_threads"), "bli_thread_set_num_threads", "MKL_Set_Num_Threads"];
-
-/** Accelerate's, which takes 0 for all and 1 for one. */
-const ONE_THREAD = "BLASSetThreading";
+/** Functions that take the number of threads: of OpenBLAS, BLIS and MKL, and Accelerate's, where each thread says it. */
+const LIMITS = [
+  ...around("openblas_set_num_threads"),
+  "bli_thread_set_num_threads",
+  "MKL_Set_Num_Threads",
+  "BLASSetThreading",
+];
 
 // Sizes travel in 64 bits: a library of 32-bit integers reads the lower halves, and one of 64 bits what it expects.
 // Addresses travel as integers too, as pointers would have to be made for each call.
 const [size, address, float] = ["i64", "u64", "f32"] as const;
 const matrix = [address, size] as const;
-const sgemm = {
-  parameters: ["i32", "i32", "i32", size, size, size, float, ...matrix, ...matrix, float, ...matrix],
-  result: "void",
-  optional: true,
-} as const;
-const setter = { parameters: [size], result: "void", optional: true } as const;
-
-type Matrix = [address: bigint, rowsApart: bigint];
 
 /** `cblas_sgemm`: C ← alpha·A·B + beta·C. */
-type Sgemm = (
-  ...args: [
-    ...[order: number, transposeA: number, transposeB: number, m: bigint, n: bigint, k: bigint],
-    ...[alpha: number, ...a: Matrix, ...b: Matrix],
-    ...[beta: number, ...c: Matrix],
-  ]
-) => void;
+const sgemm: Signature = {
+  parameters: ["i32", "i32", "i32", size, size, size, float, ...matrix, ...matrix, float, ...matrix],
+  result: "void",
+};
+const limit: Signature = { parameters: [size], result: "void" };
 
 const [ROW_MAJOR, AS_STORED, TRANSPOSED] = [101, 111, 112] as const;
 
-/** An open library: its functions by name, `null` where it has none of that name. */
-export interface Library {
-  readonly sgemm: (name: string) => Sgemm | null;
-  readonly setter: (name: string) => ((n: bigint) => void) | null;
-  /** Where it finds the shared memory's first byte. */
-  readonly memory: bigint;
-}
+/** Nanoseconds of a multiply-add. */
+const COST = 0.02;
 
-/** Opens a library by the engine's FFI. */
-function openLibrary(path: string): Library {
-  Deno.dlopen(path, {});
-  return {
-    sgemm: (name) => Deno.dlopen(path, { f: { ...sgemm, name } }).symbols.f,
-    setter: (name) => Deno.dlopen(path, { f: { ...setter, name } }).symbols.f,
-    memory: Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(memory.buffer))),
-  };
-}
+/** A factor of so many floats is read from memory; for a single row, libraries take longer over it than we. */
+const READ_ONCE = 1 << 20;
+
+/** Parts of a product for each thread: few, as a library prepares the other factor anew for each. */
+const PARTS = 2;
+
+/** Parts start at multiples of this, as libraries work in tiles. */
+const TILE = 16;
 
 /** A library that multiplies. */
 export interface Blas {
   /** Its file, or the name by which it was found. */
   readonly path: string;
-  /** Its product. */
-  readonly sgemm: Sgemm;
+  /** Its product, as threads call it. */
+  readonly callee: Callee;
   /** Where it finds the shared memory's first byte. */
-  readonly memory: bigint;
+  readonly memory: number;
 }
 
-/** Which library, and how many threads it gets. */
-export interface BlasOptions {
-  /** The library's file; the first of the usual names that is found if not given. */
-  readonly path?: string;
-  readonly threads: number;
-  /** Opens a library; by the engine, with the permission that this needs, if not given. */
-  readonly open?: (path: string) => Library;
-}
-
-/** What the first item has that has any. */
-function first<A, B>(items: readonly A[], of: (item: A) => B | null): B | null {
-  for (const item of items) {
-    const found = of(item);
-    if (found !== null) return found;
-  }
-  return null;
-}
-
-/** [1 2; 3 4] · [5 6; 7 8] by a library, over a C that must not be read. */
-function known(blas: Blas): readonly number[] {
-  return withScratch(() => {
-    const matrix = (...values: readonly number[]): Float32Array => {
-      const view = new Float32Array(memory.buffer, allocate(16).offset, 4);
-      view.set(values);
-      return view;
-    };
-    const c = matrix(NaN, NaN, NaN, NaN);
-    multiplication(blas, () => {})(2, 2, 2, matrix(1, 2, 3, 4), [2, 1], matrix(5, 6, 7, 8), [2, 1], c, 2, 0);
-    return [...c];
+/** The library taken into use: one thread a call, and it has shown that it multiplies. */
+function use(library: Library): Blas | string {
+  const { path, memory, isShared } = library;
+  const found = first(PRODUCTS, (name) => {
+    const call = library.find(name, sgemm);
+    return call && { name, call: call as Kernel };
   });
-}
-
-const EXPECTED = [19, 22, 43, 50];
-
-/** The library at a path, once it has shown that it multiplies; with its threads set. */
-function use(path: string, threads: number, open: (path: string) => Library): Blas {
-  const refuse = (reason: string): Error => new Error(`Cannot use ${path} as a BLAS as ${reason}`);
-  let library: Library;
-  try {
-    library = open(path);
-  } catch (error) {
-    const reason = (error as Error).message.replace(/^(Could not open library: )+/, "");
-    throw refuse(`it cannot be opened: ${reason}`);
-  }
-  const sgemm = first(PRODUCTS, library.sgemm);
-  if (sgemm === null) throw refuse(`it has no function ${PRODUCTS[0]}: ${INSTALL}`);
-  first(THREADS, library.setter)?.(BigInt(threads));
-  library.setter(ONE_THREAD)?.(threads === 1 ? 1n : 0n);
-  const blas = { path, sgemm, memory: library.memory };
-  const got = known(blas);
-  if (got.some((x, i) => x !== EXPECTED[i])) {
-    throw refuse(`its product of [1 2; 3 4] and [5 6; 7 8] must be ${EXPECTED.join(" ")}: it is ${got.join(" ")}`);
-  }
-  return blas;
-}
-
-/** The names that the engine may open without asking. */
-function permitted(names: readonly string[]): readonly string[] {
-  const may = (path?: string): boolean => Deno.permissions.querySync({ name: "ffi", path }).state === "granted";
-  return names.filter((name) => may() || /[/\\]/.test(name) && may(name));
+  if (found === null) return `it has no function ${PRODUCTS[0]}: ${INSTALL}`;
+  const setter = first(LIMITS, (name) => library.find(name, limit) && name);
+  if (setter !== null) library.find(setter, limit)!(1);
+  const given = { path, name: found.name, signature: sgemm, limit: setter };
+  const blas = {
+    path,
+    memory,
+    callee: { call: found.call, ...isShared && { elsewhere: { open: openElsewhere, given } } },
+  };
+  return wrongProduct(multiplication(blas, undefined, () => {})) ?? blas;
 }
 
 /**
@@ -154,57 +109,40 @@ function permitted(names: readonly string[]): readonly string[] {
  *
  * @throws Error when there is none, when it may not be called, or when it is not one
  */
-export function openBlas({ path, threads, open }: BlasOptions): Blas {
-  const refuse = (reason: string): Error => new Error(`Cannot use backend blas as ${reason}`);
-  if (globalThis.Deno?.dlopen === undefined) throw refuse("this engine calls no libraries: run in Deno");
-  const names = path === undefined ? NAMES[Deno.build.os] ?? NAMES.linux! : [path];
-  const allowed = open === undefined ? permitted(names) : names;
-  if (allowed.length === 0) {
-    throw refuse(`calling a library is not permitted: run again with --allow-ffi${path ? `=${path}` : ""}`);
-  }
-  if (path !== undefined) return use(path, threads, open ?? openLibrary);
-  const found = first(allowed, (name) => {
-    try {
-      return use(name, threads, open ?? openLibrary);
-    } catch {
-      return null;
-    }
-  });
-  if (found === null) throw refuse(`none was found, neither ${names.join(" nor ")}: ${INSTALL}`);
-  return found;
+export function openBlas(options: LibraryOptions): Blas {
+  return findLibrary({ backend: "blas", what: "a BLAS", names: NAMES, install: INSTALL, use }, options);
 }
 
-/** How a library is told of a matrix; it has no words for one whose rows overlap, or that is contiguous in no direction. */
-function layout(
-  [row, column]: Strides,
-  rows: number,
-  columns: number,
-): readonly [form: number, apart: bigint] | undefined {
-  const contiguous = (step: number, length: number, apart: number, lines: number): boolean =>
-    (step === 1 || length === 1) && (apart >= length || lines === 1);
-  if (contiguous(column, columns, row, rows)) return [AS_STORED, BigInt(Math.max(row, columns))];
-  if (contiguous(row, rows, column, columns)) return [TRANSPOSED, BigInt(Math.max(column, rows))];
-  return undefined;
-}
-
-/** `Kernels.gemm` by a library, and `otherwise` for what it has no words for. */
+/** `Kernels.gemm` by a library, cut for a team if there is one, and `otherwise` for what it has no words for. */
 function multiplication(
-  { sgemm, memory }: Blas,
+  { callee, memory }: Blas,
+  team: Team | undefined,
   otherwise: Kernels<Floats>["gemm"],
 ): Kernels<Floats>["gemm"] {
-  const place = (x: Floats): bigint => memory + BigInt(at(x));
+  const run: Team["run"] = team?.run ??
+    ((_, args, { units }) => void callee.call(...args.map((arg) => valueOf(arg, 0, units))));
+  const parts = team === undefined || team.threads === 1 ? 1 : PARTS;
   return (m, n, k, a, aStrides, b, bStrides, c, ldc, beta) => {
     const [left, right] = [layout(aStrides, m, k), layout(bStrides, k, n)];
-    if (left === undefined || right === undefined || k === 0) {
+    const isRead = Math.min(m, n) === 1 && Math.max(m, n) * k >= READ_ONCE;
+    if (left === undefined || right === undefined || k === 0 || isRead) {
       return otherwise(m, n, k, a, aStrides, b, bStrides, c, ldc, beta);
     }
-    const sizes = [BigInt(m), BigInt(n), BigInt(k)] as const;
-    const [factors, sum] = [[place(a), left[1], place(b), right[1]], [place(c), BigInt(ldc)]] as const;
-    sgemm(ROW_MAJOR, left[0], right[0], ...sizes, 1, ...factors, beta, ...sum);
+    const [x, y, z] = [memory + at(a), memory + at(b), memory + at(c)];
+    const forms = [left, right].map(({ isTransposed }) => isTransposed ? TRANSPOSED : AS_STORED);
+    const [row, column] = [4 * (left.isTransposed ? 1 : left.apart), 4 * (right.isTransposed ? right.apart : 1)];
+    const byRows: readonly Argument[] = [sizeOf(1), n, k, 1, from(x, row), left.apart, y, right.apart];
+    const byColumns: readonly Argument[] = [m, sizeOf(1), k, 1, x, left.apart, from(y, column), right.apart];
+    const isTall = m >= n;
+    const sum = [beta, from(z, 4 * (isTall ? ldc : 1)), ldc];
+    const work = { units: isTall ? m : n, cost: COST * k * (isTall ? n : m), align: TILE, parts };
+    run(CALLEE, [ROW_MAJOR, ...forms, ...isTall ? byRows : byColumns, ...sum], work);
   };
 }
 
 /** The kernels of a provider with a library's products. */
-export function blasKernels(kernels: Kernels<Floats>, blas: Blas): Kernels<Floats> {
-  return { ...kernels, name: "blas", batchInvariant: false, gemm: multiplication(blas, kernels.gemm) };
+export function blasKernels(base: Base, blas: Blas): Kernels<Floats> {
+  const kernels = base(blas.callee);
+  const gemm = multiplication(blas, kernels.team, kernels.gemm);
+  return { ...kernels, name: "blas", batchError: 1e-4, gemm };
 }

@@ -6,7 +6,7 @@
  *
  * **Batch invariance**: an output element depends on its own row, its own column and the inner dimension alone, never
  * on the number of rows, on tile edges, on the batch it travels in, or on a thread. Then the same key gives the same
- * tokens in any batch, and PPO's first ratio is exactly 1. A provider that cannot promise it says so.
+ * tokens in any batch, and PPO's first ratio is exactly 1. A provider that cannot promise it says how near it stays.
  */
 
 import type { Half } from "./half.ts";
@@ -65,8 +65,11 @@ export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
 export interface Kernels<A extends Floats> {
   /** The provider's name, as in `--backend`. */
   readonly name: string;
-  /** Whether batch invariance is promised, to the last bit; where it is not, results are close. */
-  readonly batchInvariant: boolean;
+  /**
+   * How far a token's log-probability may be from the same one's in another batch, in nats: 0 where batch invariance is
+   * promised, to the last bit.
+   */
+  readonly batchError: number;
   /** C ← A·B + beta·C with A `[m, k]`, B `[k, n]` by strides and C `[m, n]` with rows `ldc` apart; beta is 0 or 1. */
   gemm(
     m: number,

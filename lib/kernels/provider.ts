@@ -1,16 +1,19 @@
 /** Which provider computes: the one choice a program makes about kernels, and it shows nowhere else. */
 
-import { type Blas, blasKernels, openBlas } from "./blas.ts";
+import { blasKernels, openBlas } from "./blas.ts";
 import type { Floats, Kernels } from "./kernels.ts";
+import type { Base } from "./library.ts";
+import { oneDnnKernels, openOneDnn } from "./onednn.ts";
 import { reference } from "./reference.ts";
 import { type WasmKernels, wasmKernels } from "./wasm/kernels.ts";
 import { detectTarget } from "./wasm/module.ts";
 import { MAX_THREADS } from "./wasm/team.ts";
+import type { Callee } from "./wasm/worker.ts";
 
 /** The providers that can be chosen. */
-export type Backend = "wasm" | "blas" | "reference";
+export type Backend = "wasm" | "blas" | "onednn" | "reference";
 
-const BACKENDS: readonly Backend[] = ["wasm", "blas", "reference"];
+const BACKENDS: readonly Backend[] = ["wasm", "blas", "onednn", "reference"];
 
 let backend: Backend = "wasm";
 
@@ -20,8 +23,14 @@ let threads = defaultThreads();
 /** The wasm provider, or the reference where there can be none; made at its first use. */
 let fast: Kernels<Floats> & Partial<WasmKernels> | undefined;
 
-/** The library of the blas provider. */
-let blas: Blas | undefined;
+/** A library in use. */
+interface Products {
+  /** The kernels with its products. */
+  readonly over: (base: Base) => Kernels<Floats>;
+  readonly remarks: readonly string[];
+}
+
+let products: Products | undefined;
 
 /** The chosen provider for f32, made at its first use. */
 let active: Kernels<Floats> | undefined;
@@ -34,26 +43,51 @@ export function defaultThreads(): number {
 /** Which provider, and how many threads it may use. */
 export interface KernelOptions {
   /**
-   * `wasm` (SIMD, the default), `blas` (the same with matrix products by a library of this machine, for which Deno needs
-   * `--allow-ffi`) or `reference` (plain loops).
+   * `wasm` (SIMD, the default), `blas` or `onednn` (the same with matrix products by a library of this machine, for which
+   * Deno needs `--allow-ffi`; `onednn` rounds their factors to bfloat16) or `reference` (plain loops).
    */
   readonly backend?: Backend;
-  /** Threads that share the work of `wasm`, the calling one included; as many as the machine runs at once if not given. */
+  /** Threads that share the work, the calling one included; as many as the machine runs at once if not given. */
   readonly threads?: number;
-  /** The library's file for `blas`; OpenBLAS, MKL, BLIS or Accelerate, whichever is found, if not given. */
-  readonly blas?: string;
+  /**
+   * The library's file; for `blas` OpenBLAS, MKL, BLIS or Accelerate, whichever is found, and for `onednn` oneDNN, if not
+   * given.
+   */
+  readonly library?: string;
+}
+
+/** What is worth knowing of kernels that were opened: a sentence where the choice gains nothing on this machine. */
+export interface OpenedKernels {
+  readonly remarks: readonly string[];
+}
+
+const NO_GAIN =
+  "--backend onednn gains nothing over blas here: this processor has no bfloat16 units, and products are " +
+  "computed in 32 bits";
+
+/** Opens the library of a backend that has one. */
+function openProducts(backend: Backend, path: string | undefined): Products | undefined {
+  if (backend === "blas") {
+    const blas = openBlas({ path });
+    return { over: (base) => blasKernels(base, blas), remarks: [] };
+  }
+  if (backend === "onednn") {
+    const oneDnn = openOneDnn({ path });
+    const remarks = oneDnn.units === "none" ? [NO_GAIN] : [];
+    return { over: (base) => oneDnnKernels(base, oneDnn), remarks };
+  }
 }
 
 /**
  * Chooses the provider of f32 kernels for all that follows; without a call it is `wasm` with all threads. Results do not
- * depend on the number of threads, to the last bit; those of `blas` may, within rounding.
+ * depend on the number of threads, to the last bit; those of `blas` and `onednn` may, within rounding.
  *
  * @throws RangeError when the backend is not one of these, or threads is no whole number from 1 to 64
- * @throws Error when there is no library for `blas`, when calling it is not permitted, or when it is no BLAS
+ * @throws Error when there is no library for the backend, when calling it is not permitted, or when it is none
  */
 // deno-lint-ignore require-await -- what is thrown is a rejection
-export async function openKernels(options: KernelOptions): Promise<void> {
-  const { backend: chosen = "wasm", threads: count = defaultThreads(), blas: path } = options;
+export async function openKernels(options: KernelOptions): Promise<OpenedKernels> {
+  const { backend: chosen = "wasm", threads: count = defaultThreads(), library } = options;
   const refuse = (what: string): RangeError => new RangeError(`Cannot open kernels as ${what}`);
   if (!BACKENDS.includes(chosen)) {
     throw refuse(`backend must be one of ${BACKENDS.join(", ")}: current value is ${chosen}`);
@@ -61,27 +95,26 @@ export async function openKernels(options: KernelOptions): Promise<void> {
   if (!Number.isInteger(count) || count < 1 || count > MAX_THREADS) {
     throw refuse(`threads must be a whole number from 1 to ${MAX_THREADS}: current value is ${count}`);
   }
-  if (path !== undefined && chosen !== "blas") {
-    throw refuse(`a library is for backend blas alone: current backend is ${chosen}`);
+  if (library !== undefined && chosen !== "blas" && chosen !== "onednn") {
+    throw refuse(`a library is for backends blas and onednn alone: current backend is ${chosen}`);
   }
-  blas = chosen === "blas" ? openBlas({ path, threads: count }) : undefined;
-  if (count !== threads) {
+  const opened = openProducts(chosen, library);
+  if (count !== threads || opened !== undefined || products !== undefined) {
     fast?.close?.();
     fast = undefined;
   }
-  backend = chosen;
-  threads = count;
-  active = undefined;
+  [backend, threads, products, active] = [chosen, count, opened, undefined];
+  return { remarks: opened?.remarks ?? [] };
 }
 
-/** The wasm provider, or the reference where the engine has no SIMD. */
-function fastest(): Kernels<Floats> {
+/** The wasm provider, or the reference where the engine has no SIMD; its threads call a library's function too. */
+function fastest(callee?: Callee): Kernels<Floats> & Partial<WasmKernels> {
   const target = detectTarget();
-  return fast ??= target === undefined ? reference : wasmKernels(target, { threads });
+  return fast ??= target === undefined ? reference : wasmKernels(target, { threads, callee });
 }
 
 /** The active provider for a type: f64 is computed by `reference` always. */
 export function kernels(dtype: "f32" | "f64"): Kernels<Floats> {
   if (dtype === "f64" || backend === "reference") return reference;
-  return active ??= blas === undefined ? fastest() : blasKernels(fastest(), blas);
+  return active ??= products?.over(fastest) ?? fastest();
 }

@@ -180,7 +180,7 @@ function axpy(alpha: number, x: Floats, y: Floats, out: Floats): void {
 /** The provider of plain loops, for both types: slow, in order, and right. */
 export const reference: Kernels<Floats> = {
   name: "reference",
-  batchInvariant: true,
+  batchError: 0,
   gemm,
   widen,
   gatherRows,

@@ -70,7 +70,7 @@ function whole({ policy, value }: Needs, trained: Parts): Trained {
 }
 
 /** How far the first ratio may be from 1: not at all where kernels are batch invariant, else by rounding. */
-const tolerance = (): number => kernels("f32").batchInvariant ? 0 : 1e-4;
+const tolerance = (): number => kernels("f32").batchError;
 
 /** Why the first ratios are not 1: the first token that the policy finds more or less likely than when it was drawn. */
 function canary({ policy, config, tokenizer }: Needs, rollouts: readonly Rollout[]): readonly string[] {

@@ -2,6 +2,7 @@
 import { decodeCompletion, endsOf, type Prompt } from "../data/chat.ts";
 import { decode, encode } from "../data/tokenizer.ts";
 import { attempt, scan, type Stage } from "../flow/stage.ts";
+import { kernels } from "../kernels/provider.ts";
 import { inputFailure, right } from "../result.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import { generate, type Generated } from "../model/generate.ts";
@@ -137,12 +138,13 @@ export function importanceOf(rollout: Rollout, cap: number): Float64Array {
 }
 
 /** Most nats by which generation and trainer may differ about one token: they round differently, no more. */
-const AGREE = 1e-3;
+const agreement = (): number => Math.max(1e-3, kernels("f32").batchError);
 
 /** The first token that was drawn with another probability than the trainer computes; undefined if there is none. */
 export function disagreement(rollouts: readonly Rollout[], decodeToken: (id: number) => string): string | undefined {
+  const most = agreement();
   for (const { prompt, ids, sampledLogps, tokenLogps } of rollouts) {
-    const t = sampledLogps.findIndex((logp, t) => !(Math.abs(logp - (tokenLogps[t] as number)) <= AGREE));
+    const t = sampledLogps.findIndex((logp, t) => !(Math.abs(logp - (tokenLogps[t] as number)) <= most));
     if (t >= 0) {
       return `Cannot learn from rollouts as generation and trainer must agree on every token: in the reply to ` +
         `${prompt.id}, token ${t} ("${decodeToken(ids[t] as number)}") was drawn at ${sampledLogps[t]} nats, and the ` +

@@ -93,7 +93,7 @@ const threads = defaultThreads();
 const team = wasmKernels(target, { threads, reluctance: 0 });
 const library = ((): Kernels<Floats> | undefined => {
   try {
-    return blasKernels(wasm, openBlas({ threads }));
+    return blasKernels((callee) => wasmKernels(target, { threads, callee, reluctance: 0 }), openBlas({}));
   } catch {
     return undefined;
   }

@@ -84,6 +84,6 @@ Deno.test("kernels() gives wasm for f32 and reference for f64; openKernels() cho
   await assertRejects(
     () => openKernels({ backend }),
     RangeError,
-    "backend must be one of wasm, blas, reference: current value is cuda",
+    "backend must be one of wasm, blas, onednn, reference: current value is cuda",
   );
 });

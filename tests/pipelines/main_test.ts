@@ -64,11 +64,11 @@ Usage: deno run pipelines/countdown.ts [flags]
   --data <file>                                   a file to read first
   --fault <none|input|nan|throw|permission|slow>  what goes wrong (default none)
   --seed <count>                                  all that is random follows from it (default 0)
-  --backend <wasm|blas|reference>                 SIMD kernels; the same with products by a library, which needs --allow-ffi; or plain loops, to test them (default wasm)
+  --backend <wasm|blas|onednn|reference>          SIMD kernels; the same with products by a BLAS, or by oneDNN in bfloat16, which need --allow-ffi; or plain loops, to test them (default wasm)
   --threads <count>                               that share the work of the kernels; results do not depend on them (at least 1 and at most 64; default ${
         Math.min(navigator.hardwareConcurrency, 8)
       })
-  --blas <library>                                the library of --backend blas, if it is not found by itself
+  --library <library>                             the library of --backend blas or onednn, if it is not found by itself
   --config <json>                                 settings of a run, as --out writes them; flags go before
   --out <folder>                                  keep the run there: metrics, checkpoints, what was made
   --overwrite                                     replace the run that is in the folder of --out
@@ -104,7 +104,7 @@ const wrong: readonly (readonly [line: string, ...sentences: readonly string[]])
     "--threads 0",
     "Cannot read --threads as it must be a whole number of at least 1 and at most 64: current value is 0",
   ],
-  ["--backend cuda", "Cannot read --backend as it must be one of wasm, blas, reference: current value is cuda"],
+  ["--backend cuda", "Cannot read --backend as it must be one of wasm, blas, onednn, reference: current value is cuda"],
   [
     "--json=maybe --steps x",
     "Cannot read --json=maybe as --json takes no value",

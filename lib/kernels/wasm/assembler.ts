@@ -169,6 +169,8 @@ export const i32x4 = {
   shr: shift(172),
   add: vector2(174),
   sub: vector2(177),
+  /** The lanes of `a` and `b` as eight 16-bit integers. */
+  narrow: vector2(133),
 };
 
 /** Vectors of two 64-bit floats. */

@@ -180,6 +180,8 @@ function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
 export interface WasmKernels extends Kernels<Floats> {
   /** Ends the threads; the kernels work on without. */
   readonly close: () => void;
+  /** The threads, for what else they may do. */
+  readonly team: Team;
 }
 
 /** The provider for f32 on an engine. */
@@ -194,5 +196,6 @@ export function wasmKernels(target: Target, options: TeamOptions = { threads: 1 
     ...tokens(team),
     ...attentions(team),
     close: team.close,
+    team,
   };
 }

@@ -11,6 +11,7 @@ import { multiplyFewRows } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
+import { roundRows } from "./pack.ts";
 import * as rows from "./rows.ts";
 import { widens } from "./widen.ts";
 
@@ -26,6 +27,7 @@ const named = {
   packColumns,
   multiplyRows,
   multiplyFewRows,
+  roundRows,
   attention: attention.attention,
   attentionBackward: attention.attentionBackward,
   axpy: elementwise.axpy,

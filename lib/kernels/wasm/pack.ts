@@ -3,8 +3,8 @@
  * side.
  */
 
-import { address, call, f32, func, type Local, loop, v128, when } from "./assembler.ts";
-import type { Func } from "./encode.ts";
+import { address, call, f32, func, i32x4, type Local, loop, v128, type Vector, when } from "./assembler.ts";
+import type { Code, Func } from "./encode.ts";
 import { FLOAT, transpose, VECTOR } from "./vectors.ts";
 
 /** A panel of any strides and any width: element by element, with zeros for lanes beyond `width`. */
@@ -62,3 +62,37 @@ export function pack(lanes: 4 | 8): Func {
     ]);
   });
 }
+
+/**
+ * Rows of floats as bfloat16, rounded to nearest, ties to even: the upper halves of their bits. Eight at a time, so a row
+ * is followed by up to seven that mean nothing.
+ */
+export const roundRows: Func = func("roundRows", {
+  from: "address",
+  to: "address",
+  rows: "address",
+  bytes: "address", // of a row of floats
+  fromRow: "address",
+  toRow: "address",
+}, ({ from, to, rows, bytes, fromRow, toRow }, local) => {
+  const [row, i, at, x] = [local("address"), local("address"), local("address"), local("v128")];
+  const rounded = (offset: number, y: Local<"v128">): readonly [Code, Vector] => [
+    y.set(v128.load(address.add(from, i), offset)),
+    i32x4.shr(
+      i32x4.add(i32x4.add(y, i32x4.of(0x7fff)), v128.and(i32x4.shr(y, 16), i32x4.of(1))),
+      16,
+    ),
+  ];
+  const [[first, low], [second, high]] = [rounded(0, x), rounded(VECTOR, local("v128"))];
+  return loop(row, 0, rows, 1, [
+    at.set(to),
+    loop(i, 0, bytes, 2 * VECTOR, [
+      first,
+      second,
+      v128.store(at, i32x4.narrow(low, high)),
+      at.set(address.add(at, VECTOR)),
+    ]),
+    from.set(address.add(from, fromRow)),
+    to.set(address.add(to, toRow)),
+  ]);
+});

@@ -6,8 +6,9 @@
 import { allocateForever, memory } from "../memory.ts";
 import type { Name } from "./module.ts";
 import { openPace } from "./pace.ts";
-import { type Argument, PARTS, partsOf, SMALL, whole, type Work } from "./work.ts";
+import { type Argument, PARTS, partsOf, SMALL, valueOf, type Work } from "./work.ts";
 import {
+  type Callee,
   type Desk,
   type Kernel,
   PLACE,
@@ -46,7 +47,12 @@ export interface TeamOptions {
   readonly reluctance?: number;
   /** Milliseconds in which no part is finished, after which a thread is taken for dead. */
   readonly limit?: number;
+  /** A library's function, which runs as the kernel `CALLEE`. */
+  readonly callee?: Callee | undefined;
 }
+
+/** The name by which a library's function is run. */
+export const CALLEE = "library";
 
 /** The emitted functions by name. They take addresses, counts, and sizes and strides in bytes. */
 export type Kernels = Readonly<Record<Name, Kernel>>;
@@ -58,7 +64,7 @@ export interface Team {
   /** Whether a work of so many nanoseconds will be shared. */
   readonly shares: (cost: number) => boolean;
   /** Runs a kernel over all its work. */
-  readonly run: (kernel: Name, args: readonly Argument[], work: Work) => void;
+  readonly run: (kernel: Name | typeof CALLEE, args: readonly Argument[], work: Work) => void;
   /** The kernels of the calling thread. */
   readonly kernels: Kernels;
   /** Ends the other threads; from then on the calling one works alone. */
@@ -142,9 +148,10 @@ function startOthers(given: Omit<Start, "thread">, threads: number, start: Start
 
 /** Makes a team for a module of kernels over the shared memory. Threads start when there is work enough. */
 export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team {
-  const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT } = options;
+  const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT, callee } = options;
   const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
-  const [names, inOrder] = [Object.keys(kernels), Object.values(kernels)];
+  const all: Readonly<Record<string, Kernel>> = callee === undefined ? kernels : { ...kernels, [CALLEE]: callee.call };
+  const [names, inOrder] = [Object.keys(all), Object.values(all)];
   const { desk, at } = openDesk();
   let others: readonly Thread[] | undefined = threads > 1 && maySleep(desk.words) ? undefined : [];
   let seen = 0;
@@ -157,11 +164,12 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
   const shares = (cost: number): boolean => {
     if (cost < SMALL) return false;
     if (others === undefined && (seen += cost) > reluctance) {
-      others = startOthers({ module, memory, ...at, place: PLACE, looks: LOOKS }, threads, start);
+      const { elsewhere } = callee ?? {};
+      others = startOthers({ module, memory, ...at, place: PLACE, looks: LOOKS, elsewhere }, threads, start);
     }
     return others !== undefined && others.length > 0 && !pace.rests();
   };
-  const share = (name: Name, args: readonly Argument[], work: Work): void => {
+  const share = (name: string, args: readonly Argument[], work: Work): void => {
     publish(desk, { kernel: names.indexOf(name), args, bounds: partsOf(work, threads) });
     takeParts(desk, inOrder, 0);
     if (!finished(desk, limit + PATIENCE * work.units * work.cost * 1e-6)) {
@@ -170,11 +178,17 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     }
     if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
   };
-  const alone = (name: Name, args: readonly Argument[], { units }: Work): void =>
-    void kernels[name](...args.map((arg) => whole(arg, units)));
-  const run = (name: Name, args: readonly Argument[], work: Work): void => {
+  const alone = (name: string, args: readonly Argument[], work: Work): void => {
+    const isWhole = work.parts === undefined || work.units * work.cost < SMALL;
+    const bounds = isWhole ? [0, work.units] : partsOf(work, threads);
+    for (let i = 1; i < bounds.length; i++) {
+      all[name]!(...args.map((arg) => valueOf(arg, bounds[i - 1]!, bounds[i]!)));
+    }
+  };
+  const mayShare = (name: string): boolean => name !== CALLEE || callee?.elsewhere !== undefined;
+  const run = (name: Name | typeof CALLEE, args: readonly Argument[], work: Work): void => {
     const cost = work.units * work.cost;
-    if (cost < SMALL || others?.length === 0) return alone(name, args, work);
+    if (cost < SMALL || others?.length === 0 || !mayShare(name)) return alone(name, args, work);
     const began = performance.now();
     (shares(cost) ? share : alone)(name, args, work);
     if (others !== undefined) pace.note(cost, performance.now() - began);

@@ -33,9 +33,9 @@ export const sizeOf = (step: number): Moving => ({ base: 0, first: -step, last: 
 /** base + step·thread: a thread's own workspace. */
 export const own = (base: number, step: number): Moving => ({ base, first: 0, last: 0, thread: step });
 
-/** The value of an argument for all of the work. */
-export function whole(arg: Argument, units: number): number {
-  return typeof arg === "number" ? arg : arg.base + arg.last * units;
+/** The value of an argument for a part of the work, in the calling thread. */
+export function valueOf(arg: Argument, first: number, last: number): number {
+  return typeof arg === "number" ? arg : arg.base + arg.first * first + arg.last * last;
 }
 
 /** How much work there is, and where it may be cut. */
@@ -48,6 +48,11 @@ export interface Work {
   readonly align?: number;
   /** Where parts may start instead, ascending, from 0 to `units`. */
   readonly cuts?: readonly number[];
+  /**
+   * Parts for each thread at most, in place of `PARTS`. They are then made of the work even where one thread does it all,
+   * as what is called may round by sizes.
+   */
+  readonly parts?: number;
 }
 
 /** Nanoseconds of work below which sharing costs more than it saves. */
@@ -60,9 +65,12 @@ const PART = 15_000;
 export const PARTS = 8;
 
 /** The bounds of the parts, of about the same number of units each. */
-export function partsOf({ units, cost, align = 1, cuts }: Work, threads: number): readonly number[] {
+export function partsOf(
+  { units, cost, align = 1, cuts, parts: most = PARTS }: Work,
+  threads: number,
+): readonly number[] {
   const places = cuts === undefined ? Math.ceil(units / align) : cuts.length - 1;
-  const parts = Math.max(1, Math.min(places, threads * PARTS, Math.floor(units * cost / PART)));
+  const parts = Math.max(1, Math.min(places, threads * most, Math.floor(units * cost / PART)));
   const bound = (place: number): number => cuts === undefined ? Math.min(place * align, units) : cuts[place]!;
   return Array.from({ length: parts + 1 }, (_, i) => bound(Math.floor(i * places / parts)));
 }

@@ -18,6 +18,17 @@ export const TERMS = 4;
 /** A kernel as the engine gives it. */
 export type Kernel = (...args: number[]) => number;
 
+/** A function of a library, which threads call as they call a kernel. */
+export interface Callee {
+  /** The calling thread's own. */
+  readonly call: Kernel;
+  /**
+   * How another thread comes by its own: `open`, whose text uses nothing but what it is given, gets `given` and the
+   * memory. Where it is missing, the calling thread does all.
+   */
+  readonly elsewhere?: { readonly open: (given: never, memory: WebAssembly.Memory) => Kernel; readonly given: object };
+}
+
 /** What the threads share: the control block, and the terms of the arguments. */
 export interface Desk {
   /** The control block. */
@@ -62,13 +73,21 @@ export interface Start {
   readonly thread: number;
   /** How often it looks for work before it sleeps. */
   readonly looks: number;
+  /** A library's function to call beside the kernels, if there is one. */
+  readonly elsewhere?: Callee["elsewhere"] | undefined;
 }
 
+type Open = NonNullable<Callee["elsewhere"]>["open"];
+
+/** What travels to a worker: functions go as text. */
+type Given = Omit<Start, "elsewhere"> & { readonly given?: object | undefined };
+
 /** A thread's life: it looks for work for a while, sleeps until there is some, and does it. */
-export function serve(start: Start, take: typeof takeParts): never {
-  const { memory, place, looks } = start;
+export function serve(start: Given, take: typeof takeParts, open?: Open): never {
+  const { memory, place, looks, given } = start;
   const { exports } = new WebAssembly.Instance(start.module, { env: { memory } });
-  const kernels = Object.values(exports) as readonly unknown[] as readonly Kernel[];
+  const kernels = Object.values(exports) as readonly unknown[] as Kernel[];
+  if (open !== undefined) kernels.push(open(given as never, memory));
   const words = new Int32Array(memory.buffer, start.words);
   const desk = { words, terms: new Float64Array(memory.buffer, start.terms), place };
   const { pause = () => {} } = Atomics as { readonly pause?: () => void };
@@ -92,7 +111,7 @@ export type StartThread = (start: Start) => Thread;
 interface WorkerThreads {
   readonly Worker: new (
     program: string,
-    options: { readonly eval: true; readonly env: object; readonly workerData: Start },
+    options: { readonly eval: true; readonly env: object; readonly workerData: Given },
   ) => {
     unref(): void;
     on(event: "error", listener: () => void): void;
@@ -104,14 +123,14 @@ interface WorkerThreads {
  * A worker of `node:worker_threads`, from text: it needs no permission, and does not keep the program alive. The module
  * is asked for when it is needed, as browsers have none.
  */
-export const startWorker: StartThread = (start) => {
+export const startWorker: StartThread = ({ elsewhere, ...start }) => {
   const { process } = globalThis as unknown as {
     readonly process: { getBuiltinModule(name: "node:worker_threads"): WorkerThreads };
   };
   const { Worker } = process.getBuiltinModule("node:worker_threads");
-  const program = `(${serve})(require("node:worker_threads").workerData, ${takeParts})`;
+  const program = `(${serve})(require("node:worker_threads").workerData, ${takeParts}, ${elsewhere?.open})`;
   // Without an environment of its own a worker copies the program's, for which Deno would ask at a terminal.
-  const worker = new Worker(program, { eval: true, env: {}, workerData: start });
+  const worker = new Worker(program, { eval: true, env: {}, workerData: { ...start, given: elsewhere?.given } });
   worker.unref();
   worker.on("error", () => {}); // what it leaves the other threads do
   return { terminate: () => worker.terminate() };
