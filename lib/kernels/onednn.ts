@@ -226,5 +226,5 @@ function multiplication(
 export function oneDnnKernels(base: Base, oneDnn: OneDnn): Kernels<Floats> {
   const kernels = base(oneDnn.callee);
   const gemm = multiplication(oneDnn, kernels.team, kernels.gemm);
-  return { ...kernels, name: "onednn", batchError: 0.1, gemm };
+  return { ...kernels, name: "onednn", batchError: 0.05, gemm };
 }
