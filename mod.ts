@@ -334,6 +334,7 @@ export { reportHtml } from "./lib/report/html.ts";
 export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from "./lib/report/tensorboard.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
 export { describeModel, loadModel } from "./lib/io/load_model.ts";
+export { type ReadParamsOptions } from "./lib/model/hf/read_params.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
 export type { OnProgress } from "./lib/io/hub_download.ts";
 export { loadReward } from "./lib/io/reward_file.ts";

@@ -4,10 +4,18 @@ import { type DecoderConfig, type DecoderParams, parameterCount } from "../model
 import { isJsonRecord } from "../model/hf/config_reader.ts";
 import { decoderConfig } from "../model/hf/decoder_config.ts";
 import type { ModelForm } from "../model/hf/form.ts";
-import { type Placement, placeParams, readParams, type Weights } from "../model/hf/read_params.ts";
+import {
+  isHeldAsStored,
+  type Located,
+  type Placement,
+  placeParams,
+  readParams,
+  type ReadParamsOptions,
+  type Weights,
+} from "../model/hf/read_params.ts";
 import { storedBytes, type StoredDtype } from "../model/safetensors_header.ts";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
-import type { Dtype } from "../tensor/tensor.ts";
+import { size } from "../tensor/tensor.ts";
 import { permissionToRead } from "./files.ts";
 import { fetchModel, hubId } from "./hub.ts";
 import type { OnProgress } from "./hub_download.ts";
@@ -37,9 +45,7 @@ export interface LoadedModel extends ModelDescription {
 }
 
 /** How to load. */
-export interface LoadModelOptions {
-  /** Element type of the parameters, whatever the files'. Default f32. */
-  readonly dtype?: Dtype;
+export interface LoadModelOptions extends ReadParamsOptions {
   /** Called while files come from the hub. */
   readonly onProgress?: OnProgress;
   /** Seconds without a word from the hub that are too many. Default 60. */
@@ -85,7 +91,7 @@ export function loadModel(path: string, options: LoadModelOptions = {}): Promise
       const need = `its ${parameters} weights take ${gigabytes(bytes)} of memory`;
       return refused(path, [`${need}: of ${gigabytes(all)} that can be addressed ${gigabytes(use)} are in use`]);
     }
-    const params = readParams(weights, config, placement, options.dtype);
+    const params = readParams(weights, config, placement, options);
     return params._tag === "Left" ? refused(path, params.left) : right({ ...description, params: params.right });
   });
 }
@@ -106,7 +112,7 @@ async function withModel<T>(
 ): Promise<Result<Failure, T>> {
   const place = await placeOf(path, options);
   if (place._tag === "Left") return place;
-  const { folder, single, ...origin } = place.right, { dtype = "f32" } = options, configPath = `${folder}/config.json`;
+  const { folder, single, ...origin } = place.right, configPath = `${folder}/config.json`;
   const file = await readJson(configPath, MOST_CONFIG_BYTES);
   if (file._tag === "Left") return file;
   const read = decoderConfig(file.right.json), json = isJsonRecord(file.right.json) ? file.right.json : {};
@@ -126,10 +132,19 @@ async function withModel<T>(
         ...generation !== undefined && { generation },
       },
       stored: storedBytes(Array.from(weights.values(), ({ stored }) => stored)),
-      bytes: parameters * (dtype === "f32" ? 4 : 8),
+      bytes: heldBytes(weights, placed.right, options),
     };
     return await Promise.resolve(use({ description, weights, placement: placed.right }));
   });
+}
+
+/** Bytes of the parameters in memory; a tied embedding that the files hold twice counts once. */
+function heldBytes(weights: Weights, { layout }: Placement, options: LoadModelOptions): number {
+  const paths = new Map(layout.flatMap((tensor) => tensor.parts.map(({ path, shape }) => [path, { tensor, shape }])));
+  return [...paths.values()].reduce((bytes, { tensor: { name }, shape }) => {
+    const half = isHeldAsStored((weights.get(name) as Located).stored, options);
+    return bytes + size(shape) * (half ? 2 : options.dtype === "f64" ? 8 : 4);
+  }, 0);
 }
 
 /** The last part of a path. */

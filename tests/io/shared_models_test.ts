@@ -86,3 +86,20 @@ shared("numbers of 16 bits are those of 32, rounded", async () => {
     }
   }
 });
+
+for (const name of ["llama-bf16", "llama-f16"]) {
+  shared(
+    `${name} takes half the memory where its matrices are held as they are stored, and the same numbers`,
+    async () => {
+      const [wide, held] = [await loadModel(FOLDER + name), await loadModel(FOLDER + name, { halves: true })];
+      assert(wide._tag === "Right" && held._tag === "Right");
+      const vectors = leaves(wide.right.params).filter(([, t]) => t.shape.length === 1);
+      const floats = vectors.reduce((sum, [, t]) => sum + t.data.length, 0);
+      assertEquals(held.right.bytes, 2 * (held.right.parameters + floats));
+      assertEquals(wide.right.bytes, 4 * wide.right.parameters);
+      const numbers = (model: LoadedModel) => leaves(model.params).map(([path, t]) => [path, [...t.data]]);
+      assertEquals(numbers(held.right), numbers(wide.right));
+      assertEquals(await written(held.right), await written(wide.right));
+    },
+  );
+}

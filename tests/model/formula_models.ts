@@ -44,6 +44,6 @@ export function formulaModel(name: FormulaModel, dtype: Dtype): FileModel {
   const file: Ranges = { bytes: bytes.length, read: (at, out) => out.set(bytes.subarray(at, at + out.length)) };
   const located = rightOf(readHeader(file)).entries().map(([name, stored]) => [name, { file, stored }] as const);
   const found = new Map(located), placement = rightOf(placeParams(found, modelType, config));
-  const params = rightOf(readParams(found, config, placement, dtype));
+  const params = rightOf(readParams(found, config, placement, { dtype }));
   return { params, config, form: { modelType, prefix: placement.prefix, dtypes: placement.dtypes } };
 }

@@ -1,7 +1,8 @@
 /** The decoder's parameters from tensors in files, one at a time, straight into tensor memory. */
+import { narrow } from "../../kernels/half.ts";
 import type { Floats } from "../../kernels/kernels.ts";
 import { left, type Result, right } from "../../result.ts";
-import { build, type Dtype, showShape, size, type Tensor } from "../../tensor/tensor.ts";
+import { build, buildHalf, type Dtype, type HalfTensor, showShape, size, type Tensor } from "../../tensor/tensor.ts";
 import { type DecoderConfig, type DecoderParams, decoderTree } from "../decoder.ts";
 import { notWeights, readElements, type WeightDtype, weightDtype } from "../safetensors.ts";
 import type { Ranges, StoredTensor } from "../safetensors_header.ts";
@@ -70,23 +71,38 @@ function faultsOf({ name, shape }: FileTensor, weights: Weights): string[] {
     : [`${name} must be ${showShape(shape)} by its config.json: it is ${showShape(found.shape)}`];
 }
 
+/** What parameters are in memory. */
+export interface ReadParamsOptions {
+  /** Their element type, whatever the files'. Default f32. */
+  readonly dtype?: Dtype;
+  /** Whether matrices that the files hold in 16 bits a number are held so here too: then they cannot be trained. Default false. */
+  readonly halves?: boolean;
+}
+
+/** Whether a tensor is held in 16 bits a number, as its file has it. */
+export function isHeldAsStored(stored: StoredTensor, { halves = false }: ReadParamsOptions): boolean {
+  const dtype = weightDtype(stored);
+  return halves && stored.shape.length === 2 && (dtype === "bf16" || dtype === "f16");
+}
+
 /**
  * Reads the parameters of a placement; or says which tensor holds numbers that are not finite.
- *
- * @param dtype of the parameters, whatever the files'
  */
 export function readParams(
   weights: Weights,
   config: DecoderConfig,
   { layout }: Placement,
-  dtype: Dtype = "f32",
+  options: ReadParamsOptions = {},
 ): Result<readonly string[], DecoderParams> {
-  const params = new Map<string, Tensor>();
+  const { dtype = "f32" } = options, params = new Map<string, Tensor | HalfTensor>();
   for (const tensor of layout) {
     const { file, stored } = weights.get(tensor.name) as Located;
     let row = 0;
     for (const part of tensor.parts) {
-      const read = build(dtype, part.shape, (out) => readPart(file, stored, { tensor, part, row }, out));
+      const placed = { tensor, part, row };
+      const read = isHeldAsStored(stored, options)
+        ? readHalf(file, stored, placed)
+        : build(dtype, part.shape, (out) => readPart(file, stored, placed, out));
       const values = read.data, first = params.get(part.path)?.data;
       for (let i = 0; i < values.length; i++) {
         const value = values[i] as number;
@@ -99,7 +115,7 @@ export function readParams(
       row += part.shape[0] as number;
     }
   }
-  return right(decoderTree(config, (path) => params.get(path) as Tensor));
+  return right(decoderTree(config, (path) => params.get(path) as Tensor | HalfTensor));
 }
 
 /** A part of a tensor, and its first row there. */
@@ -111,6 +127,14 @@ interface Placed {
 
 /** Numbers that are transposed at once. */
 const PIECE = 1 << 16;
+
+/** A part as its file has it, by way of floats: they hold its numbers exactly. */
+function readHalf(file: Ranges, stored: StoredTensor, placed: Placed): HalfTensor {
+  const { shape } = placed.part, half = weightDtype(stored) as HalfTensor["dtype"];
+  const wide = new Float32Array(size(shape));
+  readPart(file, stored, placed, wide);
+  return buildHalf(half, shape, (bits) => narrow(half, wide, bits));
+}
 
 function readPart(file: Ranges, stored: StoredTensor, { tensor, part, row }: Placed, out: Floats): void {
   const [rows = 1, columns = 1] = part.shape;

@@ -1,6 +1,6 @@
 /** The decoder's parameters as the tensors of a file: what `readParams` undoes. */
 import type { Floats } from "../../kernels/kernels.ts";
-import { floats, type Tensor } from "../../tensor/tensor.ts";
+import { floats, type HalfTensor, isHalf, type Tensor } from "../../tensor/tensor.ts";
 import { leaves } from "../../tensor/tree.ts";
 import type { DecoderConfig, DecoderParams } from "../decoder.ts";
 import type { WeightDtype, Writing } from "../safetensors.ts";
@@ -25,17 +25,28 @@ export function fileTensors(
   const embedding = layout[0] as readonly [string, FileTensor];
   const again = config.tiedEmbeddings && Object.hasOwn(form.dtypes, HEAD) ? [[HEAD, embedding[1]] as const] : [];
   return [...layout, ...again].map(([name, { parts, transposed }]) => {
-    const all = parts.map(({ path }) => tensors.get(path) as Tensor), [first] = all as [Tensor, ...Tensor[]];
+    const all = parts.map(({ path }) => tensors.get(path) as Tensor | HalfTensor),
+      [first] = all as [Tensor, ...Tensor[]];
     const rows = all.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
     const shape = [rows, ...first.shape.slice(1)]; // a position table may be longer than the context in use
     const stored = Object.hasOwn(form.dtypes, name) ? form.dtypes[name] : undefined;
-    const kept = stored !== undefined && all.every((part) => isExact(stored, floats(part)));
+    const kept = stored !== undefined && all.every((part) => part.dtype === stored || isExact(stored, wide(part)));
     return [name, {
       shape: transposed ? shape.toReversed() : shape,
-      dtype: dtype ?? (kept ? stored : first.dtype),
-      pieces: () => transposed ? transposedPieces(all) : all.map(floats),
+      dtype: dtype ?? (kept ? stored : (all.find((part) => !isHalf(part)) ?? first).dtype),
+      pieces: () => transposed ? transposedPieces(all) : piecesOf(all),
     }];
   });
+}
+
+/** The numbers of a tensor; those of one of 16 bits are widened. */
+function wide(t: Tensor | HalfTensor): Floats {
+  return isHalf(t) ? t.data as Float32Array : floats(t);
+}
+
+/** The numbers of tensors, widened one at a time. */
+function* piecesOf(parts: readonly (Tensor | HalfTensor)[]): Generator<Floats> {
+  for (const part of parts) yield wide(part);
 }
 
 /** Whether an element type holds all of these numbers. */
@@ -51,16 +62,17 @@ function isExact(dtype: WeightDtype, values: Floats): boolean {
 const PIECE = 1 << 16;
 
 /** Matrices `[out, in]` one below the other as rows of `[in, all outs]`. */
-function* transposedPieces(parts: readonly Tensor[]): Generator<Floats> {
+function* transposedPieces(parts: readonly (Tensor | HalfTensor)[]): Generator<Floats> {
   const columns = parts[0]?.shape[1] as number;
   const width = parts.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
   const most = Math.max(1, Math.floor(PIECE / width));
+  const numbers = parts.map(wide);
   for (let column = 0; column < columns; column += most) {
     const count = Math.min(most, columns - column);
     const piece = parts[0]?.dtype === "f64" ? new Float64Array(count * width) : new Float32Array(count * width);
     let row = 0;
-    for (const part of parts) {
-      const values = floats(part), [rows = 0] = part.shape;
+    for (const [i, { shape: [rows = 0] }] of parts.entries()) {
+      const values = numbers[i] as Floats;
       for (let r = 0; r < rows; r++) {
         for (let c = 0; c < count; c++) piece[c * width + row + r] = values[r * columns + column + c] as number;
       }
