@@ -14,6 +14,7 @@ export { all, inputFailure, left, right, traverse } from "./lib/result.ts";
 export type { ErrorOf, Failure, Result, Values } from "./lib/result.ts";
 
 // Kernels: which provider computes.
+export { type MemoryUse, memoryUse } from "./lib/kernels/memory.ts";
 export { type Backend, type KernelOptions, type OpenedKernels, openKernels } from "./lib/kernels/provider.ts";
 export type { Approximate, AttentionShape } from "./lib/kernels/kernels.ts";
 export { type Half } from "./lib/kernels/half.ts";
@@ -241,9 +242,22 @@ export { type Finding, type FindingKind, type Severity } from "./lib/diagnosis/f
 
 // Flow: stages, pipelines, settings, and the one way to run them.
 export { attempt, once, scan } from "./lib/flow/stage.ts";
-export type { About, Attempt, Call, Context, Scan, Stage, StepContext, StepResult, Work } from "./lib/flow/stage.ts";
+export type {
+  About,
+  Attempt,
+  Call,
+  Context,
+  Scan,
+  Stage,
+  StepContext,
+  StepResult,
+  StepTokens,
+  Work,
+} from "./lib/flow/stage.ts";
 export { type AddsOf, type Fits, type Merge, type NeedsOf, pipeline, repeat } from "./lib/flow/pipeline.ts";
-export { finish, type Run, run, type RunOptions } from "./lib/flow/run.ts";
+export { finish, type Foreseen, type Run, run, type RunOptions } from "./lib/flow/run.ts";
+export { foretell, type Foretold, type Rehearsal, rehearse, type RehearseOptions } from "./lib/flow/rehearse.ts";
+export { bytesIn } from "./lib/flow/carry.ts";
 export { type Event, type Metrics, type Note, type Path, showPath, type Stopped } from "./lib/flow/event.ts";
 export { type Checkpoint, type Identity, type Packed } from "./lib/flow/checkpoint.ts";
 export { contentHash } from "./lib/flow/content_hash.ts";

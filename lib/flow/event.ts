@@ -30,8 +30,8 @@ export type Event =
     readonly steps: number;
     readonly metrics: Metrics;
   }
-  /** A part ended well. */
-  | { readonly type: "done"; readonly path: Path }
+  /** A part ended well. A stage says the most bytes of tensors that there were at once while it worked, earlier ones with. */
+  | { readonly type: "done"; readonly path: Path; readonly memory?: number }
   | Note & { readonly path: Path };
 
 /** Why a run ended early, and where. */

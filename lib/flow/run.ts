@@ -4,13 +4,15 @@
  * It visits the stages in order, merges what each adds into the state, takes the steps of every scan, tells what happens
  * as events, and stops for a signal or for a number that is not finite.
  */
+import { memoryUse, watchMemory } from "../kernels/memory.ts";
 import { left, type Result, right } from "../result.ts";
 import { fold } from "../tensor/random.ts";
 import { scope } from "../tensor/scope.ts";
-import { firstNonFinite, freeReplaced, tensorsIn } from "./carry.ts";
+import { firstNonFinite, freeReplaced, heldBy, tensorsIn } from "./carry.ts";
 import type { Checkpoint, Identity } from "./checkpoint.ts";
 import { type Event, type Note, type Path, showPath, type Stopped } from "./event.ts";
 import type { Merge } from "./pipeline.ts";
+import { foretell, type Foretold } from "./rehearse.ts";
 import type { Call, Context, Scan, Stage, StepResult } from "./stage.ts";
 import {
   arrive,
@@ -42,8 +44,24 @@ export interface RunOptions<Given> {
   readonly checkpointEvery?: number;
   /** Asked after every training step, once its event is told: whether to make a checkpoint now. */
   readonly isCheckpointDue?: () => boolean;
+  /**
+   * Asked before the first training step, with what the stages from there on will take as far as it can be known: sentences
+   * refuse the run. It is not asked when a run goes on.
+   */
+  readonly onForetold?: (
+    foretold: readonly Foretold[],
+    place: Foreseen,
+  ) => readonly string[] | Promise<readonly string[]>;
   /** Goes on from here, and ends bit for bit as if the run had never been broken. */
   readonly resume?: Checkpoint;
+}
+
+/** Where a run stands before its first training step. */
+export interface Foreseen {
+  /** What its stages have added so far. */
+  readonly state: Readonly<Record<string, unknown>>;
+  /** The stage that comes next. */
+  readonly path: Path;
 }
 
 /** A run: its events, and in the end the last state or why it stopped. */
@@ -67,6 +85,7 @@ export async function* run<Needs, Adds extends object>(
   const { seed, config = {}, resume, signal, onCheckpoint } = options;
   const identity = { pipeline: outline(pipeline), config, seed };
   const frame = frameOf(identity, options);
+  let onForetold = resume === undefined ? options.onForetold : undefined;
   let standing = begin(options.given as Fields, onCheckpoint !== undefined || resume !== undefined, resume);
   for (const visit of visits(pipeline, seed)) {
     const refused = refusals(standing, identity);
@@ -78,11 +97,17 @@ export async function* run<Needs, Adds extends object>(
     }
     if (isBehind(standing)) continue;
     if (signal?.aborted) return await frame.stop(standing, visit.path);
-    const { work } = visit;
+    const { work, path } = visit, { state } = standing;
+    if (work.type === "scan" && onForetold !== undefined) {
+      const sentences = await onForetold(foretell(pipeline, state, { seed, from: path }), { state, path });
+      if (sentences.length > 0) return left({ kind: "input", sentences, path });
+      onForetold = undefined; // once is enough
+    }
+    watchMemory();
     const ended = yield* work.type === "scan" ? loop(visit, work, standing, frame) : call(visit, work, standing, frame);
     if (ended._tag === "Left") return ended;
     standing = merge(standing, visit.path, ended.right);
-    yield { type: "done", path: visit.path };
+    yield { type: "done", path: visit.path, memory: memoryUse().highWater };
     await frame.breathe();
   }
   return right(standing.state as Merge<Needs, Adds>);
@@ -127,9 +152,7 @@ async function* loop({ path, key }: Visit, scan: Scan, standing: Standing, frame
     yield* tell(notes, path);
     const fault = faultOf(result, path, step + 1);
     if (fault !== undefined) return left(fault);
-    const held = tensorsIn(result.carry, others);
-    freeReplaced(made, held);
-    made = held;
+    made = heldBy(result.carry, { made, others });
     begun = { carry: result.carry, step: step + 1, steps };
     yield { type: "step", path, step: begun.step, steps, metrics: result.metrics };
     await frame.breathe();
@@ -138,7 +161,7 @@ async function* loop({ path, key }: Visit, scan: Scan, standing: Standing, frame
   }
   const adds = scope(() => scan.done(begun.carry as never, state, context("done")));
   yield* tell(notes, path);
-  freeReplaced(made, tensorsIn(adds));
+  freeReplaced(tensorsIn([...made.values(), begun.carry], tensorsIn([state])), tensorsIn(adds));
   return right(adds as Fields);
 }
 

@@ -60,8 +60,18 @@ export interface Scan {
   readonly init: (state: never, context: Context) => { readonly carry: unknown; readonly steps: number };
   /** The next carry, and the figures of the step. */
   readonly step: (carry: never, context: StepContext<never>) => StepResult<unknown>;
+  /** The tokens of a step; absent where nobody knows before it is taken. */
+  readonly tokens?: ((carry: never, at: { readonly step: number; readonly state: never }) => StepTokens) | undefined;
   /** The fields that the last carry adds. */
   readonly done: (carry: never, state: never, context: Context) => object;
+}
+
+/** How much a step computes with. */
+export interface StepTokens {
+  /** Tokens of all its rows. */
+  readonly all: number;
+  /** The most that it holds at once. */
+  readonly atOnce: number;
 }
 
 /** What an attempt returns: the fields it adds, or what is wrong with its input. */
@@ -126,7 +136,8 @@ export function attempt<Needs, Adds extends object>(
  * A training loop without its `for`: the runner takes the steps.
  *
  * `init` makes the carry (parameters, optimizer state: a tree of tensors, typed arrays, numbers and strings), `step`
- * replaces it, `done` turns the last one into fields of the state. All three are synchronous and run in a `scope`.
+ * replaces it, `done` turns the last one into fields of the state. All three are synchronous and run in a `scope`. A loop
+ * that says the `tokens` of its steps can be rehearsed (see `rehearse`): what it will take is known before it begins.
  *
  * @example
  * ```ts
@@ -144,8 +155,9 @@ export function scan<Needs, Carry, Adds extends object>(
     readonly init: (state: Needs, context: Context) => { readonly carry: Carry; readonly steps: number };
     readonly step: (carry: Carry, context: StepContext<Needs>) => StepResult<Carry>;
     readonly done: (carry: Carry, state: Needs, context: Context) => Adds;
+    readonly tokens?: (carry: Carry, at: { readonly step: number; readonly state: Needs }) => StepTokens;
   },
   about: About<keyof Needs & string, keyof Adds & string> = {},
 ): Stage<Needs, Adds> {
-  return { name, ...about, work: { type: "scan", init: loop.init, step: loop.step, done: loop.done } };
+  return { name, ...about, work: { type: "scan", ...loop } };
 }

@@ -115,8 +115,8 @@ function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
 function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
   const divided = new Map<Tensor, Tensor>(); // one tensor may be the gradient of two leaves
   const divide = (g: Tensor): Tensor => {
-    const done = divided.get(g) ??
-      consume(g, (out) => kernels(g.dtype).zip("div", out, floats(scalar(count, g.dtype)), out));
+    const by = floats(scalar(count, g.dtype));
+    const done = divided.get(g) ?? consume(g, (out) => kernels(g.dtype).zip("div", out, by, out));
     divided.set(g, done);
     return done;
   };

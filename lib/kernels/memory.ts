@@ -43,22 +43,111 @@ interface Extent {
 // Free stretches in order of address, never touching each other. The first and the last cache line stay unused: address
 // 0 is no tensor, and an end is an address too.
 const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength - ALIGN }];
-let inUse = 0;
-let highWater = 0;
+
+/** Bytes taken now, and the most that were since someone began to watch. */
+interface Use {
+  bytes: number;
+  highWater: number;
+}
+
+const real: Use = { bytes: 0, highWater: 0 };
+
+/** A dry run's own account: addresses are counted up and lead nowhere. */
+interface Account extends Use {
+  readonly root: OpenRegion;
+  next: number;
+}
+
+let dry: Account | undefined;
 
 const roundUp = (bytes: number, to: number): number => Math.ceil(bytes / to) * to;
 
-/** Bytes in use now, and the most that ever were. */
-export function memoryUse(): { readonly bytes: number; readonly highWater: number } {
-  return { bytes: inUse, highWater };
+/** Bytes of the memory that holds all tensors. */
+export interface MemoryUse {
+  /** In use now. */
+  readonly bytes: number;
+  /** The most that were in use at once since the stage under way began. */
+  readonly highWater: number;
+  /** All that there can be: 4 GiB, or less where so much address space is not given. */
+  readonly limit: number;
+}
+
+/** How much of the memory of tensors is in use. */
+export function memoryUse(): MemoryUse {
+  const { bytes, highWater } = dry ?? real;
+  return { bytes, highWater, limit: memory.buffer.byteLength };
+}
+
+/** The high-water mark falls to what is in use now. */
+export function watchMemory(): void {
+  const use = dry ?? real;
+  use.highWater = use.bytes;
+}
+
+/** Whether what is allocated now is only counted, and nothing is to be computed. */
+export function isDry(): boolean {
+  return dry !== undefined;
+}
+
+/** A computation that is only counted. */
+export interface DryRun {
+  /** Runs a part of it, which must be synchronous; what it allocates outside of regions lives on to the next part. */
+  readonly part: <T>(body: () => T) => T;
+  /** Ends it: the tensors that were made in it throw when read. */
+  readonly end: () => void;
+}
+
+/**
+ * Begins a computation whose allocations are counted as they would be, but take no memory: kernels do nothing, and the
+ * numbers of tensors that are made mean nothing. So what it takes is known before it is done, from the code that does it.
+ */
+export function beginDryRun(): DryRun {
+  const account: Account = {
+    ...{ bytes: 0, highWater: 0, next: ALIGN },
+    root: { alive: true, outer: undefined, slabs: [], large: new Map(), mark: 0 },
+  };
+  return {
+    part: (body) => {
+      if (dry !== undefined) throw new Error("Cannot begin a dry run within another");
+      const outer = current;
+      dry = account;
+      current = undefined;
+      try {
+        return body();
+      } finally {
+        dry = undefined;
+        current = outer;
+      }
+    },
+    end: () => void (account.root.alive = false),
+  };
+}
+
+/** A dry run of one part. */
+export function dryRun<T>(body: () => T): T {
+  const run = beginDryRun();
+  try {
+    return run.part(body);
+  } finally {
+    run.end();
+  }
+}
+
+function counted(use: Use, bytes: number): void {
+  use.bytes += bytes;
+  use.highWater = Math.max(use.highWater, use.bytes);
 }
 
 /** Takes a stretch of `bytes` (a multiple of the alignment) from the free list: first fit. */
 function take(bytes: number): number {
+  if (dry !== undefined) {
+    counted(dry, bytes);
+    return (dry.next += bytes) - bytes;
+  }
   const at = free.findIndex((e) => e.end - e.start >= bytes);
   if (at < 0) {
     throw new RangeError(
-      `Cannot allocate ${bytes} bytes as ${inUse} of ${memory.buffer.byteLength} bytes are in use: ` +
+      `Cannot allocate ${bytes} bytes as ${real.bytes} of ${memory.buffer.byteLength} bytes are in use: ` +
         `a smaller batch, a shorter context or a smaller model needs less.`,
     );
   }
@@ -66,14 +155,14 @@ function take(bytes: number): number {
   const start = extent.start;
   extent.start += bytes;
   if (extent.start === extent.end) free.splice(at, 1);
-  inUse += bytes;
-  highWater = Math.max(highWater, inUse);
+  counted(real, bytes);
   return start;
 }
 
 /** Gives a stretch back and joins it with its free neighbours. */
 function release(start: number, bytes: number): void {
-  inUse -= bytes;
+  if (dry !== undefined) return void (dry.bytes -= bytes);
+  real.bytes -= bytes;
   const end = start + bytes;
   let at = free.findIndex((e) => e.start > start);
   if (at < 0) at = free.length;
@@ -140,7 +229,7 @@ export interface Block {
 /** Memory for `bytes` bytes in the innermost open region, or of its own lifetime outside all regions. Not cleared. */
 export function allocate(bytes: number): Block {
   const size = roundUp(Math.max(bytes, 1), ALIGN);
-  if (current === undefined) return { offset: take(size), bytes: size, region: root };
+  if (current === undefined) return { offset: take(size), bytes: size, region: dry?.root ?? root };
   if (size >= LARGE) {
     const offset = take(size);
     current.large.set(offset, size);
@@ -166,7 +255,7 @@ export function moveOut({ offset, bytes, region }: Block): Block | undefined {
   if (large?.get(offset) !== bytes) return undefined;
   large.delete(offset);
   current?.large.set(offset, bytes);
-  return { offset, bytes, region: current ?? root };
+  return { offset, bytes, region: current ?? dry?.root ?? root };
 }
 
 /** The address of memory for the whole life of the program, outside all regions: workspace of the kernels. */
@@ -190,7 +279,8 @@ export function passOn(from: object, to: object, block: Block): void {
 
 /** Frees a block outside all regions now instead of when its view is collected. */
 export function freeNow(view: object, block: Block): void {
-  if (block.region === root && collector.unregister(view)) release(block.offset, block.bytes);
+  const known = block.region === root ? collector.unregister(view) : block.region === dry?.root;
+  if (known) release(block.offset, block.bytes);
 }
 
 /** Runs `body` with scratch memory that is free again afterwards. */

@@ -1,8 +1,10 @@
 /** Which provider computes: the one choice a program makes about kernels, and it shows nowhere else. */
 
 import { blasKernels, openBlas } from "./blas.ts";
+import { idle } from "./idle.ts";
 import type { Floats, Kernels } from "./kernels.ts";
 import type { Base } from "./library.ts";
+import { isDry } from "./memory.ts";
 import { oneDnnKernels, openOneDnn } from "./onednn.ts";
 import { reference } from "./reference.ts";
 import { type WasmKernels, wasmKernels } from "./wasm/kernels.ts";
@@ -115,6 +117,7 @@ function fastest(callee?: Callee): Kernels<Floats> & Partial<WasmKernels> {
 
 /** The active provider for a type: f64 is computed by `reference` always. */
 export function kernels(dtype: "f32" | "f64"): Kernels<Floats> {
+  if (isDry()) return idle;
   if (dtype === "f64" || backend === "reference") return reference;
   return active ??= products?.over(fastest) ?? fastest();
 }

@@ -92,9 +92,9 @@ export function adamw(options: AdamwOptions): Transform<AdamwState> {
       const moments = (i: 0 | 1): unknown => treeMap((_, path) => next.get(path)?.[i] as Tensor, state.first);
       const updates = treeMap(
         (u, p, path) => {
-          const { zip, axpy } = kernels(u.dtype);
+          const { zip, axpy } = kernels(u.dtype), by = floats(scalar(-rate, u.dtype));
           return consume(u, (out) => {
-            zip("mul", out, floats(scalar(-rate, u.dtype)), out);
+            zip("mul", out, by, out);
             if (weightDecay > 0 && decays(path, p)) axpy(-rate * weightDecay, floats(p), out, out);
           });
         },

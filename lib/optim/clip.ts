@@ -25,8 +25,10 @@ export function clipByGlobalNorm(max: number, options: { readonly eps?: number }
     update: (updates, state) => {
       const norm = globalNorm(updates);
       const factor = Math.min(1, max / (norm + eps));
-      const scaled = (g: Tensor): Tensor =>
-        consume(g, (out) => kernels(g.dtype).zip("mul", out, floats(scalar(factor, g.dtype)), out));
+      const scaled = (g: Tensor): Tensor => {
+        const by = floats(scalar(factor, g.dtype));
+        return consume(g, (out) => kernels(g.dtype).zip("mul", out, by, out));
+      };
       return { updates: factor < 1 ? treeMap(scaled, updates) : updates, state, metrics: { grad_norm: norm } };
     },
   };

@@ -1,7 +1,7 @@
 /** Early stopping around any training stage: what is kept are the parameters that did best on data they never saw. */
 import type { Metrics } from "../flow/event.ts";
 import type { Fits } from "../flow/pipeline.ts";
-import type { Context, Scan, Stage, StepContext, StepResult } from "../flow/stage.ts";
+import type { Context, Scan, Stage, StepContext, StepResult, StepTokens } from "../flow/stage.ts";
 import { copyTrained } from "../model/trained.ts";
 
 /** When to look, and how long to hope. */
@@ -31,6 +31,7 @@ interface Training<Needs> {
   readonly init: (state: Needs, context: Context) => { readonly carry: unknown; readonly steps: number };
   readonly step: (carry: unknown, context: StepContext<Needs>) => StepResult<unknown>;
   readonly done: (carry: unknown, state: Needs, context: Context) => object;
+  readonly tokens?: ((carry: unknown, at: { readonly step: number; readonly state: Needs }) => StepTokens) | undefined;
 }
 
 /**
@@ -83,6 +84,7 @@ export function earlyStopping<Needs, Adds extends object, Judged>(
       return { carry: { ...after, ...kept }, ...told({ eval_loss: loss }) };
     },
     done: (carry) => (carry as Carry).best,
+    tokens: training.tokens && ((carry, at) => training.tokens!((carry as Carry).training, at)),
   };
   return {
     name: stage.name,

@@ -3,6 +3,7 @@ import { scan, type Stage } from "../flow/stage.ts";
 import { type Estimate, meanEstimate } from "../evaluation/interval.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import type { Example } from "../tensor/ragged.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
 import { logpsOf } from "./reference.ts";
 import type { DemonstrationState } from "./sft_update.ts";
 import type { PolicyState, RefState } from "./state.ts";
@@ -40,6 +41,8 @@ export function evaluateLikelihood(): Stage<
         metrics: {},
       };
     },
+    tokens: (_, { step, state: { heldOutDemonstrations } }) =>
+      stepTokens(byTokens(heldOutDemonstrations.slice(step * CHUNK, (step + 1) * CHUNK))),
     done: ({ before, after }) => ({ likelihood: { before: meanEstimate(before), after: meanEstimate(after) } }),
   }, { needs: ["config", "policy", "ref", "heldOutDemonstrations"], adds: ["likelihood"] });
 }

@@ -2,6 +2,7 @@
 import { type Share, shareWon } from "../evaluation/interval.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { divide, meanOf } from "../tensor/mean.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
 import { exampleOf, logpsOf } from "./reference.ts";
 import type { PolicyState, RefState, RowState } from "./state.ts";
 
@@ -47,6 +48,8 @@ export function evaluatePairs(): Stage<PolicyState & RefState & RowState, { read
       next.set(now.map((x, i) => x - (before[i] as number)), 2 * step * CHUNK);
       return { carry: next, metrics: {} };
     },
+    tokens: (_, { step, state: { heldOutRows } }) =>
+      stepTokens(byTokens(heldOutRows.slice(step * CHUNK, (step + 1) * CHUNK))),
     done: (ratios, state, { emit }) => {
       const heldOut = summarise(ratios, state);
       if (heldOut.drift.chosen < -1) {

@@ -2,6 +2,7 @@
 import { scan, type Stage } from "../flow/stage.ts";
 import { surprisals } from "../model/surprise.ts";
 import { pack } from "../tensor/ragged.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
 import { exampleOf } from "./reference.ts";
 import type { FitRow, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
@@ -20,13 +21,15 @@ export function readSurprise(): Stage<Needs, Pick<ValidationState, "fitRows">> {
     }),
     step: (read, { step, state: { config, policy, fitRows } }) => {
       const chunk = fitRows.slice(step * CHUNK, (step + 1) * CHUNK);
-      const found = surprisals(policy, config, pack(chunk.map(exampleOf)));
+      const parts = byTokens(chunk).map((part) => Array.from(surprisals(policy, config, pack(part.map(exampleOf)))));
+      const found = Float32Array.from(parts.flat());
       let at = 0;
       const own = chunk.map(({ prompt, chosen, rejected }) =>
         found.slice(at, at += prompt.length + chosen.length + rejected.length)
       );
       return { carry: [...read, ...own], metrics: {} };
     },
+    tokens: (_, { step, state: { fitRows } }) => stepTokens(byTokens(fitRows.slice(step * CHUNK, (step + 1) * CHUNK))),
     done: (read, { fitRows }) => ({
       fitRows: fitRows.map((row, i): FitRow => ({ ...row, ...read[i] && { surprisals: read[i] } })),
     }),

@@ -7,6 +7,7 @@ import { withoutAdapter } from "../model/lora.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
 import type { PolicyState, RefLogpsState, RefState, RowState } from "./state.ts";
 
 /** The policy as it is now, without its adapter if it has one, becomes the reference: the same tensors, no copy. */
@@ -28,7 +29,8 @@ export function side(which: 0 | 1, count: number): Int32Array {
 
 /** log π of every completion of some examples, in order, nats. */
 export function logpsOf(params: DecoderParams, config: DecoderConfig, examples: readonly Example[]): Float64Array {
-  return scope(() => Float64Array.from(floats(logps(params, config, pack(examples)))));
+  const parts = byTokens(examples).map((part) => scope(() => Array.from(floats(logps(params, config, pack(part))))));
+  return Float64Array.from(parts.flat());
 }
 
 /** Pairs scored in one step. */
@@ -47,6 +49,7 @@ export function refLogps(): Stage<PolicyState & RefState & RowState, RefLogpsSta
       next.set(logpsOf(ref, config, chunk.map(exampleOf)), 2 * step * CHUNK);
       return { carry: next, metrics: {} };
     },
+    tokens: (_, { step, state: { rows } }) => stepTokens(byTokens(rows.slice(step * CHUNK, (step + 1) * CHUNK))),
     done: (scored) => ({ refLogps: scored }),
   }, { needs: ["config", "ref", "rows"], adds: ["refLogps"] });
 }

@@ -6,6 +6,7 @@ import { surprisals } from "../model/surprise.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
+import { byTokens } from "./chunks.ts";
 import { exampleOf } from "./reference.ts";
 
 /** A reward model with the policy whose surprise it reads, where it reads any. */
@@ -42,14 +43,11 @@ export interface ValidationState {
   readonly validationRows: readonly TokenPair[];
 }
 
-/** Examples scored at once. */
-const CHUNK = 64;
-
 /** Rewards of every completion of some examples, in order, nats of log odds, not normalised. */
 export function rewardsOf(model: ReadingReward, config: DecoderConfig, examples: readonly Example[]): Float64Array {
   const { reader, ...params } = model;
-  const parts = Array.from({ length: Math.ceil(examples.length / CHUNK) }, (_, i) => {
-    const chunk = pack(examples.slice(i * CHUNK, (i + 1) * CHUNK));
+  const parts = byTokens(examples).map((part) => {
+    const chunk = pack(part);
     const reading = reader === undefined ? {} : { surprisals: surprisals(reader, config, chunk) };
     return scope(() => Array.from(floats(rewards(params, config, chunk, reading))));
   });

@@ -9,6 +9,7 @@ import { clipByGlobalNorm } from "../optim/clip.ts";
 import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from "../optim/schedule.ts";
 import { applyUpdates, chain, type Transform } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
+import { stepTokens } from "./chunks.ts";
 
 /** How a policy is trained, whatever the loss. */
 export interface UpdateOptions extends BatchOptions, ForwardOptions, Omit<AdamwOptions, "lr"> {
@@ -104,6 +105,12 @@ export function update<Needs, Params, Name extends string>(
         metrics: { loss, ...divideMeans(metrics), ...next.metrics },
         rows: Array.from(rows, (row) => objective.rows(state)[row]?.id as string),
       };
+    },
+    tokens: ({ order }, { step, state }) => {
+      const rows = objective.rows(state);
+      return stepTokens(
+        parts(order[step] as Int32Array, microBatch).map((part) => Array.from(part, (row) => rows[row])),
+      );
     },
     done: ({ params }, state) =>
       ({ [adds]: withTrained(objective.params(state), params) }) as Readonly<Record<Name, Params>>,

@@ -6,7 +6,7 @@
  */
 import { type Half, widen } from "../kernels/half.ts";
 import type { Floats } from "../kernels/kernels.ts";
-import { allocate, type Block, freeNow, freeWithView, memory, moveOut, passOn } from "../kernels/memory.ts";
+import { allocate, type Block, freeNow, freeWithView, isDry, memory, moveOut, passOn } from "../kernels/memory.ts";
 
 /** Element type: 32-bit for speed, 64-bit for oracles and exact laboratories. They never mix. */
 export type Dtype = "f32" | "f64";
@@ -96,9 +96,31 @@ function make<D extends Dtype | Half>(
 }
 
 function viewOf(dtype: Dtype, block: Block, length: number): Floats {
-  return dtype === "f32"
-    ? new Float32Array(memory.buffer, block.offset, length)
-    : new Float64Array(memory.buffer, block.offset, length);
+  const [buffer, at] = isDry() ? [placeholder(8 * length), 0] : [memory.buffer, block.offset];
+  return dtype === "f32" ? new Float32Array(buffer, at, length) : new Float64Array(buffer, at, length);
+}
+
+function halvesOf(block: Block, length: number): Uint16Array {
+  return isDry()
+    ? new Uint16Array(placeholder(2 * length), 0, length)
+    : new Uint16Array(memory.buffer, block.offset, length);
+}
+
+/** Stands for the numbers of every tensor of a dry run; nothing writes into it. */
+let nothing = new ArrayBuffer(0);
+
+function placeholder(bytes: number): ArrayBuffer {
+  return nothing = nothing.byteLength >= bytes ? nothing : new ArrayBuffer(bytes);
+}
+
+/** Where a tensor's numbers are: tensors that share them have one address, in a dry run too. */
+export function addressOf(t: Tensor | HalfTensor): number {
+  return storageOf(t).block.offset;
+}
+
+/** Bytes of memory that a tensor's numbers take. */
+export function bytesOf(t: Tensor | HalfTensor): number {
+  return storageOf(t).block.bytes;
 }
 
 /** Whether a value is a tensor. */
@@ -134,9 +156,9 @@ export function halfBits(t: HalfTensor): Uint16Array {
 export function buildHalf(dtype: Half, shape: readonly number[], fill: (bits: Uint16Array) => void): HalfTensor {
   const length = size(shape);
   const block = allocate(length * 2);
-  const view = new Uint16Array(memory.buffer, block.offset, length);
+  const view = halvesOf(block, length);
   freeWithView(view, block);
-  fill(view);
+  if (!isDry()) fill(view);
   return make(dtype, shape, { block, view, consumed: false });
 }
 
@@ -146,7 +168,7 @@ export function build(dtype: Dtype, shape: readonly number[], fill: (out: Floats
   const block = allocate(length * (dtype === "f32" ? 4 : 8));
   const view = viewOf(dtype, block, length);
   freeWithView(view, block);
-  fill(view);
+  if (!isDry()) fill(view);
   return make(dtype, shape, { block, view, consumed: false });
 }
 
@@ -169,7 +191,7 @@ export function consumeAll<const T extends readonly Tensor[]>(
     const { block, view } = old[i] as Storage;
     return viewOf(t.dtype, block, view.length);
   });
-  write(...views as { -readonly [I in keyof T]: Floats });
+  if (!isDry()) write(...views as { -readonly [I in keyof T]: Floats });
   return tensors.map((t, i) => {
     const [storage, view] = [old[i] as Storage, views[i] as Floats];
     storage.consumed = true;
@@ -230,7 +252,7 @@ export function carryOut<T extends Tensor | HalfTensor>(t: T): T {
   const block = moveOut(storageOf(t).block);
   if (block === undefined) return copy(t);
   const length = size(t.shape);
-  const view = isHalf(t) ? new Uint16Array(memory.buffer, block.offset, length) : viewOf(t.dtype, block, length);
+  const view = isHalf(t) ? halvesOf(block, length) : viewOf(t.dtype, block, length);
   freeWithView(view, block);
   return make(t.dtype, t.shape, { block, view, consumed: false }) as T;
 }
