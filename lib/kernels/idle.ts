@@ -11,7 +11,7 @@ function idling(scratches: number): number {
 }
 
 /** Every kernel of the interface, doing nothing; those that return a number return 0. */
-export const idle: Kernels<Floats> = new Proxy({ name: "idle", batchInvariant: true } as Kernels<Floats>, {
+export const idle: Kernels<Floats> = new Proxy({ name: "idle", batchError: 0 } as Kernels<Floats>, {
   get: (target, name) => {
     if (Object.hasOwn(target, name)) return target[name as "name"];
     const scratches = String(name).startsWith("attention") ? 2 : 1; // its rows, and the segments
