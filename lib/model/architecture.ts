@@ -117,7 +117,26 @@ export type MlpConfig =
     readonly approximate: Approximate;
   });
 
-/** Architecture of a decoder. */
+/**
+ * Architecture of a decoder.
+ *
+ * @example
+ * ```ts
+ * import { type DecoderConfig, parameterCount } from "@logratio/logratio";
+ * const gpt2: DecoderConfig = {
+ *   vocabSize: 50_257,
+ *   hiddenSize: 768,
+ *   layers: 12,
+ *   contextLength: 1024,
+ *   norm: { type: "layer", eps: 1e-5 },
+ *   positions: { type: "learned" },
+ *   attention: { heads: 12, kvHeads: 12, headDim: 64, bias: "all" },
+ *   mlp: { type: "gelu", approximate: "tanh", size: 3072, bias: true },
+ *   tiedEmbeddings: true,
+ * };
+ * parameterCount(gpt2); // 124,439,808
+ * ```
+ */
 export interface DecoderConfig {
   /** Token ids are 0 … vocabSize − 1; V in shapes. */
   readonly vocabSize: number;
