@@ -117,7 +117,7 @@ export function configReader(json: JsonRecord, path = ""): ConfigReader {
       return [
         ...faults,
         ...within.flatMap((reader) => reader.faults()),
-        ...unknown.map((name) => `${path}${unknownField(name, json[name], known)}`),
+        ...unknown.map((name) => unknownField(`${path}${name}`, json[name], known)),
       ];
     },
   };
@@ -125,12 +125,10 @@ export function configReader(json: JsonRecord, path = ""): ConfigReader {
 
 /** Why a field is refused that no one asked for. */
 function unknownField(name: string, value: unknown, known: readonly string[]): string {
-  const meant = nearest(name, known);
-  const hint = meant === undefined ? "take it out if it changes nothing" : `did you mean ${meant}?`;
-  return `${
-    shown(name).slice(1, -1)
-  } is not a field that is known here, it may change what the model computes: ${hint}` +
-    ` It is ${shown(value)}`;
+  const meant = nearest(name.slice(name.lastIndexOf(".") + 1), known);
+  const hint = meant === undefined ? "; take it out if it changes nothing" : `, did you mean ${meant}?`;
+  const field = name.length > 80 ? `${name.slice(0, 80)}…` : name;
+  return `its fields must be known, others may change what the model computes: ${field} is ${shown(value)}${hint}`;
 }
 
 function oneOf(choices: readonly (string | number)[]): string {

@@ -7,7 +7,7 @@ import { type DecoderConfig, type DecoderParams, decoderTree } from "../decoder.
 import { notWeights, readElements, type WeightDtype, weightDtype } from "../safetensors.ts";
 import type { Ranges, StoredTensor } from "../safetensors_header.ts";
 import { showName } from "../safetensors_text.ts";
-import { type FileTensor, HEAD, isBuffer, layoutOf, type Part, prefixOf } from "./layout.ts";
+import { type FileTensor, HEAD, isBuffer, layoutOf, type Part, prefixOf, tensorName } from "./layout.ts";
 import type { ModelType } from "./decoder_config.ts";
 
 /** A tensor in one of a model's files. */
@@ -37,8 +37,7 @@ export function placeParams(
   modelType: ModelType,
   config: DecoderConfig,
 ): Result<readonly string[], Placement> {
-  const usual = prefixOf(modelType);
-  const prefix = weights.keys().some((name) => name.startsWith(usual)) ? usual : "";
+  const prefix = weights.has(tensorName(modelType, "embedding", "")) ? "" : prefixOf(modelType);
   const own = layoutOf(modelType, config, prefix);
   const layout = config.tiedEmbeddings && weights.has(HEAD) ? [...own, tiedHead(config)] : own;
   const faults = layout.flatMap((tensor) => faultsOf(tensor, weights));

@@ -1,0 +1,305 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { DecoderConfig } from "../../../lib/model/decoder.ts";
+import { decoderConfig } from "../../../lib/model/hf/decoder_config.ts";
+
+type Json = Readonly<Record<string, unknown>>;
+
+function meaning(json: Json): DecoderConfig {
+  const read = decoderConfig(json);
+  assert(read._tag === "Right", read._tag === "Left" ? read.left.join("\n") : "");
+  assertEquals(read.right.modelType, json.model_type);
+  return read.right.config;
+}
+
+const faults = (json: unknown): readonly string[] => {
+  const read = decoderConfig(json);
+  return read._tag === "Left" ? read.left : [];
+};
+
+const SIZES = { vocab_size: 100, hidden_size: 32, intermediate_size: 64, num_hidden_layers: 3, num_attention_heads: 4 };
+const own = (rope: Json): Json => ({ rope_parameters: { rope_type: "default", ...rope }, dtype: "float32" });
+const hub = (theta: number, scaling: Json | null = null): Json => ({
+  ...{ rope_theta: theta, rope_scaling: scaling, torch_dtype: "bfloat16", transformers_version: "4.40.0" },
+});
+
+/** A config in the spelling of transformers 5, in that of older files, and what of its meaning is particular. */
+const SPELLINGS: Readonly<Record<string, readonly [own: Json, hub: Json, part: Partial<DecoderConfig>]>> = {
+  llama: [
+    own({ rope_theta: 5e5, rope_type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 }),
+    hub(5e5, { type: "llama3", factor: 8, low_freq_factor: 1, high_freq_factor: 4 }),
+    {
+      positions: {
+        type: "rotary",
+        theta: 5e5,
+        scaling: {
+          ...{ type: "llama3", factor: 8, lowFrequencyFactor: 1, highFrequencyFactor: 4 },
+          originalContextLength: 2048,
+        },
+      },
+      attention: { heads: 4, kvHeads: 4, headDim: 8 },
+      tiedEmbeddings: false,
+    },
+  ],
+  mistral: [
+    { ...own({ rope_theta: 1e6 }), num_key_value_heads: 2, sliding_window: null },
+    { ...hub(1e6), num_key_value_heads: 2, sliding_window: null },
+    {
+      positions: { type: "rotary", theta: 1e6 },
+      attention: { heads: 4, kvHeads: 2, headDim: 8 },
+      contextLength: 131_072,
+    },
+  ],
+  qwen2: [
+    {
+      ...{ ...own({ rope_theta: 1e6 }), use_sliding_window: true, sliding_window: 5, num_key_value_heads: null },
+      layer_types: ["full_attention", "full_attention", "sliding_attention"],
+    },
+    { ...hub(1e6), use_sliding_window: true, sliding_window: 5, max_window_layers: 2, num_key_value_heads: null },
+    { attention: { heads: 4, kvHeads: 4, headDim: 8, bias: "queryKeyValue", window: [null, null, 5] } },
+  ],
+  qwen3: [
+    { ...own({ rope_theta: 1e6 }), num_key_value_heads: 2, use_sliding_window: false, sliding_window: null },
+    { ...hub(1e6), num_key_value_heads: 2, use_sliding_window: false, sliding_window: 4096, max_window_layers: 0 },
+    { attention: { heads: 4, kvHeads: 2, headDim: 128, queryKeyNorm: "head" } },
+  ],
+  smollm3: [
+    { ...own({ rope_theta: 2e6 }), no_rope_layers: [1, 1, 0], no_rope_layer_interval: 3 },
+    { ...hub(2e6), no_rope_layer_interval: 3 },
+    {
+      positions: {
+        type: "byLayer",
+        layers: [{ type: "rotary", theta: 2e6 }, { type: "rotary", theta: 2e6 }, { type: "none" }],
+      },
+      tiedEmbeddings: true,
+    },
+  ],
+  phi3: [
+    { ...own({ rope_theta: 1e4, partial_rotary_factor: 0.5 }), sliding_window: 9 },
+    { ...hub(1e4), partial_rotary_factor: 0.5, sliding_window: 9, original_max_position_embeddings: 4096 },
+    { positions: { type: "rotary", theta: 1e4, size: 4 }, attention: { heads: 4, kvHeads: 4, headDim: 8, window: 9 } },
+  ],
+  gemma2: [
+    { ...own({ rope_theta: 1e4 }), layer_types: ["sliding_attention", "full_attention", "sliding_attention"] },
+    { ...hub(1e4), hidden_act: "gelu_pytorch_tanh", cache_implementation: "hybrid" },
+    {
+      norm: { type: "rms", eps: 1e-6, offset: 1, placement: "both" },
+      attention: { ...{ heads: 4, kvHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50 }, window: [4096, null, 4096] },
+      mlp: { type: "gatedGelu", size: 64, approximate: "tanh" },
+      ...{ embeddingScale: Math.sqrt(32), logitSoftcap: 30, tiedEmbeddings: true },
+    },
+  ],
+  gemma3_text: [
+    {
+      rope_parameters: {
+        full_attention: { rope_type: "linear", factor: 8, rope_theta: 1e6 },
+        sliding_attention: { rope_type: "default", rope_theta: 1e4 },
+      },
+      layer_types: ["sliding_attention", "full_attention", "sliding_attention"],
+      _sliding_window_pattern: 6,
+    },
+    { ...hub(1e6, { rope_type: "linear", factor: 8 }), rope_local_base_freq: 1e4, sliding_window_pattern: 2 },
+    {
+      positions: {
+        type: "byLayer",
+        layers: [
+          { type: "rotary", theta: 1e4 },
+          { type: "rotary", theta: 1e6, scaling: { type: "linear", factor: 8 } },
+          { type: "rotary", theta: 1e4 },
+        ],
+      },
+      attention: {
+        ...{ heads: 4, kvHeads: 4, headDim: 256, scale: 1 / 16, queryKeyNorm: "head" },
+        window: [4096, null, 4096],
+      },
+    },
+  ],
+  olmo2: [
+    { ...own({ rope_theta: 5e5 }), attention_bias: true },
+    { ...hub(5e5), attention_bias: true },
+    {
+      norm: { type: "rms", eps: 1e-5, placement: "after" },
+      attention: { heads: 4, kvHeads: 4, headDim: 8, queryKeyNorm: "projection", bias: "all" },
+    },
+  ],
+};
+
+for (const [model_type, [newer, older, part]] of Object.entries(SPELLINGS)) {
+  Deno.test(`${model_type}: both spellings of config.json mean what transformers computes`, () => {
+    const more = model_type.startsWith("gemma") ? { num_key_value_heads: null } : {};
+    const found = meaning({ model_type, ...SIZES, ...more, ...newer });
+    assertEquals(meaning({ model_type, ...SIZES, ...more, ...older }), found);
+    for (const [name, value] of Object.entries(part)) assertEquals(found[name as keyof DecoderConfig], value, name);
+  });
+}
+
+Deno.test("gpt2: its own names, four times its width within the MLP, tied unless it says otherwise", () => {
+  const json = { model_type: "gpt2", n_embd: 12, n_head: 2, n_layer: 1, n_positions: 7, vocab_size: 9, n_inner: null };
+  assertEquals(meaning({ ...json, n_ctx: 7, attn_pdrop: 0.1, summary_type: "cls_index", scale_attn_weights: true }), {
+    vocabSize: 9,
+    hiddenSize: 12,
+    layers: 1,
+    contextLength: 7,
+    norm: { type: "layer", eps: 1e-5 },
+    positions: { type: "learned" },
+    attention: { heads: 2, kvHeads: 2, headDim: 6, bias: "all" },
+    mlp: { type: "gelu", approximate: "tanh", size: 48, bias: true },
+    tiedEmbeddings: true,
+  });
+  assertEquals(meaning({ ...json, activation_function: "gelu" }).mlp, {
+    ...{ type: "gelu", approximate: "none", size: 48, bias: true },
+  });
+});
+
+Deno.test("absent fields have the defaults of transformers, those of another architecture others", () => {
+  const parts = Object.keys(SPELLINGS).map((model_type) => {
+    const { vocabSize, hiddenSize, attention: { heads, kvHeads, headDim }, mlp, contextLength, tiedEmbeddings, norm } =
+      meaning({ model_type });
+    return [
+      model_type,
+      vocabSize,
+      hiddenSize,
+      heads,
+      kvHeads,
+      headDim,
+      mlp.size,
+      contextLength,
+      norm.eps,
+      tiedEmbeddings,
+    ];
+  });
+  assertEquals(parts, [
+    ["llama", 32_000, 4096, 32, 32, 128, 11_008, 2048, 1e-6, false],
+    ["mistral", 32_000, 4096, 32, 8, 128, 14_336, 131_072, 1e-6, false],
+    ["qwen2", 151_936, 4096, 32, 32, 128, 22_016, 32_768, 1e-6, false],
+    ["qwen3", 151_936, 4096, 32, 32, 128, 22_016, 32_768, 1e-6, false],
+    ["smollm3", 128_256, 2048, 16, 4, 128, 11_008, 32_768, 1e-6, true],
+    ["phi3", 32_064, 3072, 32, 32, 96, 8192, 4096, 1e-5, false],
+    ["gemma2", 256_000, 2304, 8, 4, 256, 9216, 8192, 1e-6, true],
+    ["gemma3_text", 262_208, 2304, 8, 4, 256, 9216, 131_072, 1e-6, true],
+    ["olmo2", 50_304, 4096, 32, 32, 128, 11_008, 2048, 1e-5, false],
+  ]);
+  assertEquals(meaning({ model_type: "mistral" }).attention.window, 4096);
+  assertEquals(meaning({ model_type: "phi3" }).attention.window, undefined);
+  assertEquals(meaning({ model_type: "smollm3" }).positions.type, "byLayer");
+});
+
+Deno.test("a switch of Llama's kin turns on its biases and its activation", () => {
+  const { attention, mlp } = meaning({ model_type: "llama", attention_bias: true, mlp_bias: true, hidden_act: "gelu" });
+  assertEquals([attention.bias, mlp], ["all", { type: "gatedGelu", size: 11_008, approximate: "none", bias: true }]);
+});
+
+const LLAMA = { model_type: "llama", ...SIZES };
+const UNKNOWN = "its fields must be known, others may change what the model computes: ";
+
+const REFUSED: readonly (readonly [what: string, json: unknown, ...faults: string[]])[] = [
+  ["a list", [], "it must be a record"],
+  [
+    "an architecture that is not known",
+    { model_type: "mixtral" },
+    "model_type must be gpt2, llama, mistral, qwen2, qwen3, smollm3, phi3, gemma2, olmo2 or gemma3_text: it is mixtral, " +
+    "did you mean mistral?",
+  ],
+  [
+    "no architecture",
+    SIZES,
+    "model_type must be gpt2, llama, mistral, qwen2, qwen3, smollm3, phi3, gemma2, olmo2 or gemma3_text: it is absent",
+  ],
+  [
+    "an architecture of a prototype's name",
+    { model_type: "constructor" },
+    "model_type must be gpt2, llama, mistral, qwen2, qwen3, smollm3, phi3, gemma2, olmo2 or gemma3_text: it is constructor",
+  ],
+  [
+    "fields that are not known",
+    { ...LLAMA, rope_tetha: 1e6, use_parallel_residual: true },
+    `${UNKNOWN}rope_tetha is 1000000, did you mean rope_theta?`,
+    `${UNKNOWN}use_parallel_residual is true; take it out if it changes nothing`,
+  ],
+  [
+    "a field named as a prototype",
+    JSON.parse('{"model_type":"llama","__proto__":1}'),
+    `${UNKNOWN}__proto__ is 1; take it out if it changes nothing`,
+  ],
+  [
+    "yarn",
+    { ...LLAMA, rope_theta: 1e6, rope_scaling: { type: "yarn", factor: 4, original_max_position_embeddings: 1024 } },
+    'rope_scaling.type must be default, linear or llama3: it is "yarn"',
+  ],
+  [
+    "longrope",
+    { model_type: "phi3", rope_scaling: { rope_type: "longrope", short_factor: [1], long_factor: [2] } },
+    'rope_scaling.rope_type must be default, linear or llama3: it is "longrope"',
+  ],
+  [
+    "a part of Llama's heads turned",
+    { ...LLAMA, partial_rotary_factor: 0.5 },
+    "partial_rotary_factor must be 1, other values are not computed: it is 0.5",
+  ],
+  [
+    "llama3's scaling without its factors",
+    { ...LLAMA, rope_scaling: { rope_type: "llama3" } },
+    "rope_scaling.factor must be there",
+    "rope_scaling.low_freq_factor must be there",
+    "rope_scaling.high_freq_factor must be there",
+  ],
+  [
+    "biases in Phi-3",
+    { model_type: "phi3", mlp_bias: true },
+    "mlp_bias must be false, other values are not computed: it is true",
+  ],
+  [
+    "quantised weights",
+    { ...LLAMA, quantization_config: { bits: 4 } },
+    "quantization_config must not be there, its weights are no plain numbers",
+  ],
+  [
+    "another activation",
+    { ...LLAMA, hidden_act: "relu" },
+    'hidden_act must be silu, swish, gelu_pytorch_tanh, gelu_new or gelu: it is "relu"',
+  ],
+  [
+    "sizes that are none, all at once",
+    { ...LLAMA, hidden_size: "32", num_hidden_layers: 1e9, vocab_size: 1.5, rms_norm_eps: 0 },
+    'hidden_size must be a whole number from 1 to 2147483647: it is "32"',
+    "vocab_size must be a whole number from 1 to 2147483647: it is 1.5",
+    "num_hidden_layers must be a whole number from 1 to 1000: it is 1000000000",
+    "rms_norm_eps must be a number > 0: it is 0",
+  ],
+  [
+    "heads that cannot be shared",
+    { ...LLAMA, num_key_value_heads: 3 },
+    "num_key_value_heads must divide num_attention_heads: they are 3 and 4",
+  ],
+  ["heads of an odd size", { ...LLAMA, head_dim: 7 }, "the numbers of a head that are turned must be even: they are 7"],
+  [
+    "layers of another kind",
+    { model_type: "gemma2", ...SIZES, layer_types: ["full_attention", "chunked_attention", "full_attention"] },
+    "layer_types must be a list of 3 values, each full_attention or sliding_attention: it is " +
+    '["full_attention","chunked_attention","full_attention"]',
+  ],
+  [
+    "attention to both sides",
+    { model_type: "gemma3_text", use_bidirectional_attention: true },
+    "use_bidirectional_attention must be false, other values are not computed: it is true",
+  ],
+  [
+    "GPT-2's scores by layer",
+    { model_type: "gpt2", scale_attn_by_inverse_layer_idx: true },
+    "scale_attn_by_inverse_layer_idx must be false, other values are not computed: it is true",
+  ],
+];
+
+for (const [what, json, ...expected] of REFUSED) {
+  Deno.test(`config.json is refused by name: ${what}`, () => assertEquals(faults(json), expected));
+}
+
+Deno.test("fields that change nothing, and unknown ones that are null, are no fault", () => {
+  assertEquals(faults({ ...LLAMA, attention_dropout: 0.1, pretraining_tp: 1, eos_token_id: [1, 2], odd: null }), []);
+  assertEquals(faults({ ...LLAMA, rope_interleaved: false, is_llama_config: true, rope_scaling: null }), []);
+});
+
+Deno.test("a long value is not repeated for ever", () => {
+  const [fault = ""] = faults({ ...LLAMA, hidden_act: "x".repeat(10_000) });
+  assertStringIncludes(fault, "hidden_act must be ");
+  assert(fault.length < 250);
+});
