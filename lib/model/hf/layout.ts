@@ -30,7 +30,7 @@ interface Names {
   readonly layers: string;
   /** Of the parameters outside layers. */
   readonly trunk: Readonly<Record<string, string>>;
-  /** Of the parameters within a layer; several of one name are one tensor, in this order. */
+  /** Of the parameters within a layer; several of one name are one tensor, in the order of the tree. */
   readonly layer: Readonly<Record<string, string>>;
   /** Whether the matrices within layers are `[in, out]`. */
   readonly transposed?: boolean;

@@ -65,7 +65,7 @@ function qwen(file: ConfigReader, own: Pick<Defaults, "headDim">, attention: Par
   );
   const size = file.countOrNone("sliding_window", 4096), from = file.count("max_window_layers", 28, { least: 0 });
   const window = file.flag("use_sliding_window", false) ? size : null;
-  const local = isLocal(file, config.layers, (i) => window !== null && i >= from);
+  const local = isLocal(file, config.layers, (i) => i >= from);
   return {
     ...config,
     attention: { ...config.attention, ...attention, ...windowOf(window, local) },
@@ -89,7 +89,7 @@ export function smollm3(file: ConfigReader): DecoderConfig {
   const rope = config.positions as RotaryPositions, none: NoPositions = { type: "none" };
   const size = file.countOrNone("sliding_window", null);
   const window = file.flag("use_sliding_window", false) ? size : null;
-  const local = isLocal(file, layers, (i) => window !== null && turned[i] === 0);
+  const local = isLocal(file, layers, (i) => turned[i] === 0);
   return {
     ...config,
     positions: turned.includes(0) ? { type: "byLayer", layers: turned.map((is) => is === 1 ? rope : none) } : rope,
