@@ -205,6 +205,11 @@ export function call(callee: Func, ...args: readonly (Value<Type> | number)[]): 
   return [args.map((arg) => typeof arg === "number" ? addressCode(arg) : arg.code), 0x10, callee];
 }
 
+/** Calls a function of the module for its result. */
+export function result<T extends Type>(type: T, callee: Func, ...args: readonly (Value<Type> | number)[]): Value<T> {
+  return { type, code: call(callee, ...args) };
+}
+
 type Params<P extends Readonly<Record<string, Type>>> = { readonly [K in keyof P]: Local<P[K]> };
 
 /** Writes a function: `write` gets its parameters by name and a maker of locals, and returns the statements. */

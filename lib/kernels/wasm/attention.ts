@@ -1,12 +1,27 @@
 /**
- * Attention over segments, one query and head at a time.
+ * Attention over segments, one query and head at a time, or two that see the same keys: of neighbouring heads that
+ * share them, else of neighbouring rows, which then read each key once.
  *
  * The keys a query sees are a list of row offsets, made once for each segment: the prefix, then its own rows. Scores
  * and probabilities of one query stand in a scratch row, so nothing of size T×T exists. A query's value depends on its
- * list alone, whether the rows are a shared prompt, a training batch or a cache, and whoever else is in the segment.
+ * list alone, whether the rows are a shared prompt, a training batch or a cache, whoever else is in the segment, and
+ * whether it is one of two.
  */
 
-import { address, call, f32, f32x4, func, type Local, loop, type NewLocal, v128, when } from "./assembler.ts";
+import {
+  address,
+  call,
+  f32,
+  f32x4,
+  func,
+  type Local,
+  loop,
+  type NewLocal,
+  result,
+  v128,
+  type Value,
+  when,
+} from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import {
   eachVector,
@@ -43,93 +58,148 @@ const listKeys = func("listKeys", { segment: "address", rowBytes: "address", key
   ];
 });
 
-/** to[j] ← scale · x·rows[keys[j]], four keys at a time; up to three more are written. */
-const scores = func("scores", {
-  x: "address",
-  rows: "address",
-  keys: "address",
-  count: "address",
-  head: "address",
-  scale: "f32",
-  to: "address",
-}, ({ x, rows, keys, count, head, scale, to }, local) => {
-  const four = [0, 1, 2, 3];
-  const [j, d, value] = [local("address"), local("address"), local("v128")];
-  const at = four.map(() => local("address"));
-  const [sums, scratch] = [four.map(() => local("v128")), four.map(() => local("v128"))];
-  const [a, b, c, e] = sums as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">];
-  return loop(j, 0, count, 4, [
-    at.map((p, i) => p.set(address.add(rows, address.load32(keys, 4 * i)))),
-    sums.map((sum) => sum.set(f32x4.of(0))),
-    loop(d, 0, head, VECTOR, [
-      value.set(v128.load(address.add(x, d))),
-      sums.map((sum, i) => sum.set(madd(value, v128.load(address.add(at[i]!, d)), sum))),
-    ]),
-    transpose(sums, scratch),
-    v128.store(to, mul(add(add(a, b), add(c, e)), f32x4.splat(scale))),
-    keys.set(address.add(keys, VECTOR)),
-    to.set(address.add(to, VECTOR)),
-  ]);
-});
+/** How many queries a function takes; of one, the second's arguments are not read. */
+type Queries = 1 | 2;
 
-/** Runs `body` over the vectors of a head, as many at a time as fit into registers; `d` is the offset of the first. */
+/** An emitted function for one query and for two. */
+const forQueries = (write: (n: Queries) => Func): Readonly<Record<Queries, Func>> => ({ 1: write(1), 2: write(2) });
+
+/** to[j] ← scale · x·rows[keys[j]], four keys at a time; up to three more are written. */
+const scores = forQueries((n) =>
+  func(`scores${n}`, {
+    x: "address",
+    x1: "address",
+    rows: "address",
+    keys: "address",
+    count: "address",
+    head: "address",
+    scale: "f32",
+    to: "address",
+    to1: "address",
+  }, ({ x, x1, rows, keys, count, head, scale, to, to1 }, local) => {
+    const four = [0, 1, 2, 3];
+    const [j, d, key] = [local("address"), local("address"), local("v128")];
+    const at = four.map(() => local("address"));
+    const scratch = four.map(() => local("v128"));
+    const queries = [{ x, to }, { x: x1, to: to1 }].slice(0, n).map((query) => ({
+      ...query,
+      value: local("v128"),
+      sums: four.map(() => local("v128")) as [Local<"v128">, Local<"v128">, Local<"v128">, Local<"v128">],
+    }));
+    return loop(j, 0, count, 4, [
+      at.map((p, i) => p.set(address.add(rows, address.load32(keys, 4 * i)))),
+      queries.map(({ sums }) => sums.map((sum) => sum.set(f32x4.of(0)))),
+      loop(d, 0, head, VECTOR, [
+        queries.map(({ x, value }) => value.set(v128.load(address.add(x, d)))),
+        at.map((from, i) => [
+          key.set(v128.load(address.add(from, d))),
+          queries.map(({ value, sums }) => sums[i]!.set(madd(value, key, sums[i]!))),
+        ]),
+      ]),
+      queries.map(({ to, sums: [a, b, c, e] }) => [
+        transpose([a, b, c, e], scratch),
+        v128.store(to, mul(add(add(a, b), add(c, e)), f32x4.splat(scale))),
+        to.set(address.add(to, VECTOR)),
+      ]),
+      keys.set(address.add(keys, VECTOR)),
+    ]);
+  })
+);
+
+/** Runs `body` over the vectors of a head, at most `most` at a time, that fit into registers; `d` is the first's offset. */
 function eachPiece(
   local: NewLocal,
-  head: Local<"address">,
+  { head, most }: { readonly head: Local<"address">; readonly most: number },
   body: (d: Local<"address">, vectors: number) => Code,
 ): Code {
   const [d, end] = [local("address"), local("address")];
-  const pieces = [8, 4, 1].map((vectors) => [
+  const pieces = [8, 4, 1].filter((vectors) => vectors <= most).map((vectors) => [
     end.set(address.add(d, address.and(address.sub(head, d), -vectors * VECTOR))),
     loop(d, d, end, vectors * VECTOR, body(d, vectors)),
   ]);
   return [d.set(address.of(0)), pieces];
 }
 
-const listed = { keys: "address", weights: "address", count: "address", head: "address" } as const;
+const listed = {
+  keys: "address",
+  weights: "address",
+  weights1: "address",
+  count: "address",
+  count1: "address", // not less than count
+  head: "address",
+} as const;
 
 /** to ← scale · Σ_j weights[j]·rows[keys[j]], in order of j. */
-const weightedSum = func("weightedSum", { rows: "address", ...listed, scale: "f32", to: "address" }, (
-  { rows, keys, weights, count, head, scale, to },
-  local,
-) => {
-  const [j, at, weight] = [local("address"), local("address"), local("v128")];
-  const registers = Array.from({ length: 8 }, () => local("v128"));
-  return eachPiece(local, head, (d, vectors) => {
-    const sums = registers.slice(0, vectors);
-    return [
-      sums.map((sum) => sum.set(f32x4.of(0))),
-      loop(j, 0, address.shl(count, 2), FLOAT, [
-        weight.set(v128.load32Splat(address.add(weights, j))),
+const weightedSum = forQueries((n) =>
+  func(`weightedSum${n}`, {
+    rows: "address",
+    ...listed,
+    scale: "f32",
+    scale1: "f32",
+    to: "address",
+    to1: "address",
+  }, ({ rows, keys, weights, weights1, count, count1, head, scale, scale1, to, to1 }, local) => {
+    const [j, at, value] = [local("address"), local("address"), local("v128")];
+    const all = [{ weights, scale, to }, { weights: weights1, scale: scale1, to: to1 }].slice(0, n).map((query) => ({
+      ...query,
+      weight: local("v128"),
+      registers: Array.from({ length: 8 / n }, () => local("v128")),
+    }));
+    return eachPiece(local, { head, most: 8 / n }, (d, vectors) => {
+      const add = (queries: typeof all): Code => [
+        queries.map(({ weight, weights }) => weight.set(v128.load32Splat(address.add(weights, j)))),
         at.set(address.add(address.add(rows, d), address.load32(address.add(keys, j)))),
-        sums.map((sum, i) => sum.set(madd(weight, v128.load(at, i * VECTOR), sum))),
-      ]),
-      at.set(address.add(to, d)),
-      sums.map((sum, i) => v128.store(at, mul(sum, f32x4.splat(scale)), i * VECTOR)),
-    ];
-  });
-});
+        Array.from({ length: vectors }, (_, i) => [
+          value.set(v128.load(at, i * VECTOR)),
+          queries.map(({ weight, registers }) => registers[i]!.set(madd(weight, value, registers[i]!))),
+        ]),
+      ];
+      return [
+        all.map(({ registers }) => registers.slice(0, vectors).map((sum) => sum.set(f32x4.of(0)))),
+        loop(j, 0, address.shl(count, 2), FLOAT, add(all)),
+        n === 2 ? loop(j, address.shl(count, 2), address.shl(count1, 2), FLOAT, add(all.slice(1))) : [],
+        all.map(({ registers, scale, to }) => [
+          at.set(address.add(to, d)),
+          registers.slice(0, vectors).map((sum, i) => v128.store(at, mul(sum, f32x4.splat(scale)), i * VECTOR)),
+        ]),
+      ];
+    });
+  })
+);
 
-/** rows[keys[j]] ← rows[keys[j]] + weights[j]·x, for each j. */
-const addToRows = func("addToRows", { x: "address", ...listed, rows: "address" }, (
-  { x, keys, weights, count, head, rows },
-  local,
-) => {
-  const [j, at, weight] = [local("address"), local("address"), local("v128")];
-  const registers = Array.from({ length: 8 }, () => local("v128"));
-  return eachPiece(local, head, (d, vectors) => {
-    const values = registers.slice(0, vectors);
-    return [
-      at.set(address.add(x, d)),
-      values.map((value, i) => value.set(v128.load(at, i * VECTOR))),
-      loop(j, 0, address.shl(count, 2), FLOAT, [
-        weight.set(v128.load32Splat(address.add(weights, j))),
+/** rows[keys[j]] ← rows[keys[j]] + weights[j]·x, for each j; of two queries the first one first. */
+const addToRows = forQueries((n) =>
+  func(`addToRows${n}`, { x: "address", x1: "address", ...listed, rows: "address" }, (
+    { x, x1, keys, weights, weights1, count, count1, head, rows },
+    local,
+  ) => {
+    const [j, at, sum] = [local("address"), local("address"), local("v128")];
+    const all = [{ x, weights }, { x: x1, weights: weights1 }].slice(0, n).map((query) => ({
+      ...query,
+      weight: local("v128"),
+      registers: Array.from({ length: 8 / n }, () => local("v128")),
+    }));
+    return eachPiece(local, { head, most: 8 / n }, (d, vectors) => {
+      const add = (queries: typeof all): Code => [
+        queries.map(({ weight, weights }) => weight.set(v128.load32Splat(address.add(weights, j)))),
         at.set(address.add(address.add(rows, d), address.load32(address.add(keys, j)))),
-        values.map((value, i) => v128.store(at, madd(weight, value, v128.load(at, i * VECTOR)), i * VECTOR)),
-      ]),
-    ];
-  });
-});
+        Array.from({ length: vectors }, (_, i) => [
+          sum.set(v128.load(at, i * VECTOR)),
+          queries.map(({ weight, registers }) => sum.set(madd(weight, registers[i]!, sum))),
+          v128.store(at, sum, i * VECTOR),
+        ]),
+      ];
+      return [
+        all.map(({ x, registers }) => [
+          at.set(address.add(x, d)),
+          registers.slice(0, vectors).map((value, i) => value.set(v128.load(at, i * VECTOR))),
+        ]),
+        loop(j, 0, address.shl(count, 2), FLOAT, add(all)),
+        n === 2 ? loop(j, address.shl(count, 2), address.shl(count1, 2), FLOAT, add(all.slice(1))) : [],
+      ];
+    });
+  })
+);
 
 /** What both directions take: segments `segment … segmentsEnd`, heads `first … last`, sizes, and scratch rows. */
 const params = {
@@ -150,44 +220,77 @@ const params = {
   softcap: "f32", // 0 for none
   keys: "address",
   p: "address",
+  p1: "address",
 } as const;
 
 type Locals = { readonly [K in keyof typeof params]: Local<typeof params[K]> };
 
-/** The place of a query and head: offsets in bytes, where its list of keys begins, and their number. */
+/** A query and head, or two: offsets in bytes, where their list of keys begins, and how many of it each sees. */
 interface Place {
   readonly query: Local<"address">;
+  readonly query1: Local<"address">;
   readonly key: Local<"address">;
   readonly lse: Local<"address">;
+  readonly lse1: Local<"address">;
   readonly keys: Local<"address">;
   readonly count: Local<"address">;
+  readonly count1: Local<"address">;
 }
 
-/** Runs `body` for every query of the segments and every head. */
-function eachQuery(p: Locals, local: NewLocal, body: (place: Place) => Code): Code {
-  const [row, index, before] = [local("address"), local("address"), local("address")];
-  const [query, key, lse] = [local("address"), local("address"), local("address")];
-  const [keys, count] = [local("address"), local("address")];
-  const place = { query, key, lse, keys, count };
+/**
+ * Runs `body` for every query of the segments and every head, two by two where they share their keys: heads of a row that
+ * read the same keys, or where no heads do, a row and the next. A key row meets its queries row by row, and head by head
+ * within a row.
+ */
+function eachQuery(p: Locals, local: NewLocal, body: (n: Queries, place: Place) => Code): Code {
+  const [row, index, before, rows, heads] = [0, 1, 2, 3, 4].map(() => local("address")) as [
+    ...[Local<"address">, Local<"address">, Local<"address">],
+    ...[Local<"address">, Local<"address">],
+  ];
+  const [query, query1, key, lse, lse1] = [0, 1, 2, 3, 4].map(() => local("address")) as [
+    ...[Local<"address">, Local<"address">, Local<"address">],
+    ...[Local<"address">, Local<"address">],
+  ];
+  const [keys, count, count1] = [local("address"), local("address"), local("address")];
+  const place = { query, query1, key, lse, lse1, keys, count, count1 };
   const field = (i: number) => address.load32(p.segment, 4 * i);
   const seenByFirst = address.add(address.sub(field(3), field(2)), field(5));
+  const keyOf = (index: Value<"address">) => address.div(address.mul(index, p.kvHeads), p.heads);
+  const [next, two] = [address.add(index, 1), address.of(2)];
+  const both = (distance: Value<"address">, more: number): Code => [
+    query1.set(address.add(query, address.mul(distance, p.head))),
+    lse1.set(address.add(lse, address.shl(distance, 2))),
+    count1.set(address.add(count, more)),
+    body(2, place),
+  ];
   return loop(p.segment, p.segment, p.segmentsEnd, 24, [
     call(listKeys, p.segment, address.mul(p.kvHeads, p.head), p.keys),
     before.set(seenByFirst),
-    loop(row, field(0), field(1), 1, [
+    loop(row, field(0), field(1), rows, [
       before.set(address.add(before, 1)),
-      [keys.set(p.keys), count.set(before)],
+      [keys.set(p.keys), count.set(before), rows.set(address.of(1))],
       when(address.lt(p.window, before), [
         keys.set(address.add(p.keys, address.shl(address.sub(before, p.window), 2))),
         count.set(p.window),
       ]),
-      loop(index, p.first, p.last, 1, [
-        place.lse.set(address.add(address.mul(row, p.heads), index)),
-        place.query.set(address.mul(place.lse, p.head)),
-        place.lse.set(address.shl(place.lse, 2)),
-        place.key.set(address.mul(address.div(address.mul(index, p.kvHeads), p.heads), p.head)),
-        body(place),
+      when(
+        address.eq(p.heads, p.kvHeads),
+        when(address.lt(address.add(row, 1), field(1)), when(address.lt(before, p.window), rows.set(two))),
+      ),
+      loop(index, p.first, p.last, heads, [
+        lse.set(address.add(address.mul(row, p.heads), index)),
+        query.set(address.mul(lse, p.head)),
+        lse.set(address.shl(lse, 2)),
+        key.set(address.mul(keyOf(index), p.head)),
+        heads.set(address.of(1)),
+        when(address.lt(next, p.last), when(address.eq(keyOf(index), keyOf(next)), heads.set(two))),
+        when(
+          address.eq(rows, 2),
+          both(p.heads, 1),
+          when(address.eq(heads, 2), both(address.of(1), 0), body(1, place)),
+        ),
       ]),
+      when(address.eq(rows, 2), before.set(address.add(before, 1))),
     ]),
   ]);
 }
@@ -196,14 +299,15 @@ function eachQuery(p: Locals, local: NewLocal, body: (place: Place) => Code): Co
 const filled = (count: Local<"address">) => address.and(address.add(address.shl(count, 2), VECTOR - 1), -VECTOR);
 const MINUS_INFINITY = f32x4.of(-Infinity);
 
-/** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
-export const attention: Func = func("attention", params, (all, local) => {
-  const { q, k, v, out, lse, head, scale, softcap, p } = all;
+/** p ← exp(p − max p), of capped p where there is a cap, lse ← log Σ exp p; gives 1 / Σ p. */
+const softmax = func("softmax", { p: "address", count: "address", softcap: "f32", lse: "address" }, (
+  { p, count, softcap, lse },
+  local,
+) => {
   const [j, max, sum, total] = [local("address"), local("v128"), local("v128"), local("f32")];
   const [tanh, value, cap] = [hyperbolicTangent(local), max, f32x4.splat(softcap)];
   const [log, exponentials] = [logarithm(local), sumOfExponentials({ sum, max, j }, local)];
-  return eachQuery(all, local, ({ query, key, lse: lseAt, keys, count }) => [
-    call(scores, address.add(q, query), address.add(k, key), keys, count, head, scale, p),
+  return [
     when(
       f32.lt(f32.of(0), softcap),
       eachVector(j, filled(count), ({ load, store }) => [
@@ -218,23 +322,46 @@ export const attention: Func = func("attention", params, (all, local) => {
     total.set(sumLanes(sum)),
     sum.set(f32x4.splat(total)),
     log(sum),
-    f32.store(address.add(lse, lseAt), f32.add(f32x4.lane(0, max), f32x4.lane(0, sum))),
-    total.set(f32.div(f32.of(1), total)),
-    call(weightedSum, address.add(v, key), keys, p, count, head, total, address.add(out, query)),
-  ]);
+    f32.store(lse, f32.add(f32x4.lane(0, max), f32x4.lane(0, sum))),
+    f32.div(f32.of(1), total).code,
+  ];
+}, ["f32"]);
+
+/** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
+export const attention: Func = func("attention", params, (all, local) => {
+  const { q, k, v, out, lse, head, scale, softcap, p, p1 } = all;
+  const [total, total1] = [local("f32"), local("f32")];
+  return eachQuery(all, local, (n, { keys, count, ...place }) => {
+    const { query, query1, key, count1 } = { ...place, count1: n === 1 ? count : place.count1 };
+    const [x, x1] = [address.add(q, query), address.add(q, query1)];
+    return [
+      call(scores[n], x, x1, address.add(k, key), keys, count1, head, scale, p, p1),
+      total.set(result("f32", softmax, p, count, softcap, address.add(lse, place.lse))),
+      n === 2 ? total1.set(result("f32", softmax, p1, count1, softcap, address.add(lse, place.lse1))) : [],
+      call(
+        ...[weightedSum[n], address.add(v, key), keys, p, p1, count, count1, head, total, total1] as const,
+        ...[address.add(out, query), address.add(out, query1)] as const,
+      ),
+    ];
+  });
 });
 
-const backwardParams = { ...params, g: "address", dq: "address", dk: "address", dv: "address", ds: "address" } as const;
-
-/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
-export const attentionBackward: Func = func("attentionBackward", backwardParams, (all, local) => {
-  const { q, k, v, out, lse, head, scale, softcap, p, g, dq, dk, dv, ds } = all;
+/** p ← exp(scores − lse), ds ← p·(ds − g·out)·scale, with scores capped and the cap's derivative if there is one. */
+const differentiate = func("differentiate", {
+  g: "address",
+  out: "address",
+  lse: "address",
+  head: "address",
+  p: "address",
+  ds: "address",
+  count: "address",
+  scale: "f32",
+  softcap: "f32",
+}, ({ g, out, lse, head, p, ds, count, scale, softcap }, local) => {
   const [j, value, total, along] = [local("address"), local("v128"), local("v128"), local("v128")];
   const exp = exponential(local);
-  const one = f32.of(1);
   const [tanh, slope, cap] = [hyperbolicTangent(local), local("v128"), f32x4.splat(softcap)];
-  /** p ← exp(scores − lse), ds ← p·(ds − along)·scale, with scores capped and the cap's derivative if there is one. */
-  const differentiate = (count: Local<"address">, isCapped: boolean): Code =>
+  const each = (isCapped: boolean): Code =>
     eachVector(j, filled(count), ({ load, store }) => [
       value.set(load(address.add(p, j))),
       isCapped
@@ -253,20 +380,60 @@ export const attentionBackward: Func = func("attentionBackward", backwardParams,
         mul(mul(value, sub(load(address.add(ds, j)), along)), isCapped ? slope : f32x4.splat(scale)),
       ),
     ]);
-  return eachQuery(all, local, ({ query, key, lse: lseAt, keys, count }) => [
-    call(scores, address.add(q, query), address.add(k, key), keys, count, head, scale, p),
+  return [
     v128.store(address.add(p, address.shl(count, 2)), MINUS_INFINITY),
-    call(scores, address.add(g, query), address.add(v, key), keys, count, head, one, ds),
     along.set(f32x4.of(0)), // Σ_j p_j·(g·v_j), what the softmax subtracts
     loop(j, 0, head, VECTOR, [
-      value.set(v128.load(address.add(address.add(g, query), j))),
-      along.set(madd(value, v128.load(address.add(address.add(out, query), j)), along)),
+      value.set(v128.load(address.add(g, j))),
+      along.set(madd(value, v128.load(address.add(out, j)), along)),
     ]),
     along.set(f32x4.splat(sumLanes(along))),
-    total.set(v128.load32Splat(address.add(lse, lseAt))),
-    when(f32.lt(f32.of(0), softcap), differentiate(count, true), differentiate(count, false)),
-    call(weightedSum, address.add(k, key), keys, ds, count, head, one, address.add(dq, query)),
-    call(addToRows, address.add(q, query), keys, ds, count, head, address.add(dk, key)),
-    call(addToRows, address.add(g, query), keys, p, count, head, address.add(dv, key)),
-  ]);
+    total.set(v128.load32Splat(lse)),
+    when(f32.lt(f32.of(0), softcap), each(true), each(false)),
+  ];
+});
+
+const backwardParams = {
+  ...params,
+  g: "address",
+  dq: "address",
+  dk: "address",
+  dv: "address",
+  ds: "address",
+  ds1: "address",
+} as const;
+
+/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
+export const attentionBackward: Func = func("attentionBackward", backwardParams, (all, local) => {
+  const { q, k, v, out, lse, head, scale, softcap, p, p1, g, dq, dk, dv, ds, ds1 } = all;
+  const one = f32.of(1);
+  return eachQuery(all, local, (n, { keys, count, ...place }) => {
+    const { query, query1, key, count1 } = { ...place, count1: n === 1 ? count : place.count1 };
+    const [x, x1] = [address.add(q, query), address.add(q, query1)];
+    const [slope, slope1] = [address.add(g, query), address.add(g, query1)];
+    const counts = [count, count1, head] as const;
+    const derive = (at: Local<"address">, lseAt: Local<"address">, ...rows: readonly Local<"address">[]): Code =>
+      call(
+        differentiate,
+        address.add(g, at),
+        address.add(out, at),
+        address.add(lse, lseAt),
+        head,
+        ...rows,
+        scale,
+        softcap,
+      );
+    return [
+      call(scores[n], x, x1, address.add(k, key), keys, count1, head, scale, p, p1),
+      call(scores[n], slope, slope1, address.add(v, key), keys, count1, head, one, ds, ds1),
+      derive(query, place.lse, p, ds, count),
+      n === 2 ? derive(query1, place.lse1, p1, ds1, count1) : [],
+      call(
+        ...[weightedSum[n], address.add(k, key), keys, ds, ds1, ...counts, one, one] as const,
+        ...[address.add(dq, query), address.add(dq, query1)] as const,
+      ),
+      call(addToRows[n], x, x1, keys, ds, ds1, ...counts, address.add(dk, key)),
+      call(addToRows[n], slope, slope1, keys, p, p1, ...counts, address.add(dv, key)),
+    ];
+  });
 });

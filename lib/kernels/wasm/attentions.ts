@@ -94,6 +94,9 @@ function split(
     };
 }
 
+/** Scratch rows of a thread: a list of keys, and for each of two queries the scores and their gradients. */
+const ROWS = 5;
+
 /** `Kernels.attention` and its gradients. */
 export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "attentionBackward"> {
   const { run, threads } = team;
@@ -102,8 +105,9 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
   const prepare = (segments: Int32Array, keys: number, body: (address: number, rows: Argument[]) => void): void =>
     withScratch(() => {
       const row = 64 * Math.ceil((keys + SLACK) / 16);
-      const { offset } = allocate(3 * row * threads);
-      withInts(segments, (address) => body(address, [0, 1, 2].map((i) => own(offset + i * row, 3 * row))));
+      const { offset } = allocate(ROWS * row * threads);
+      const rows = Array.from({ length: ROWS }, (_, i) => own(offset + i * row, ROWS * row));
+      withInts(segments, (address) => body(address, rows));
     });
   return {
     attention: (q, k, v, segments, out, lse, shape) => {
@@ -114,10 +118,10 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
         out.fill(0);
         lse.fill(0);
       }
-      prepare(segments, extent.keys, (address, [keys, p]) => {
+      prepare(segments, extent.keys, (address, [keys, p, p1]) => {
         const { place, work } = split(extent, shape, address, { threads, group: 1 });
         const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!], work);
+        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, p1!], work);
       });
     },
     attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
@@ -129,15 +133,15 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       if (extent.queries * heads < lse.length) dq.fill(0);
       dk.fill(0);
       dv.fill(0);
-      prepare(segments, extent.keys, (address, [keys, p, ds]) => {
+      prepare(segments, extent.keys, (address, [keys, p, p1, ds, ds1]) => {
         // The query heads of one key/value head add to the same rows.
         const sharing = { threads, cuts: cutsOf(segments), group: heads / kvHeads };
         const { place, work } = split({ ...extent, pairs: COST.backward * extent.pairs }, shape, address, sharing);
         const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        const gradients = [at(g), at(dq), at(dk), at(dv), ds!];
+        const gradients = [at(g), at(dq), at(dk), at(dv), ds!, ds1!];
         run(
           "attentionBackward",
-          [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, ...gradients],
+          [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, p1!, ...gradients],
           work,
         );
       });
