@@ -172,6 +172,7 @@ export { tokenizerJson } from "./lib/data/tokenizer_json.ts";
 export type { AddedTokenJson, ByteLevelJson, TokenizerJson } from "./lib/data/tokenizer_json.ts";
 export { decodeTokenPair, encodePair, isTokenPair, type PairRow, type TokenPair } from "./lib/data/token_pair.ts";
 export { type IdTokenizer } from "./lib/data/id_tokenizer.ts";
+export { encodeReplies, type ReplyRow, replyRowReader, type TokenReplyRow } from "./lib/data/reply_rows.ts";
 export { fitPairs, type Overflow } from "./lib/data/overflow.ts";
 export { batches, type BatchOptions } from "./lib/data/batches.ts";
 
@@ -275,6 +276,9 @@ export { type LoadedPolicyState, loadPolicy, type LoadPolicyOptions } from "./li
 export type { ModelSource, StoredModel } from "./lib/stages/load_policy.ts";
 export { adaptPolicy, mergePolicy } from "./lib/stages/adapt_policy.ts";
 export { tokenize } from "./lib/stages/tokenize.ts";
+export { loadReplies, replyLogps, tokenizeReplies } from "./lib/stages/reply_logps.ts";
+export type { ReplyLogps, ReplyLogpsState, ReplyRowState, RowLogps } from "./lib/stages/reply_logps.ts";
+export type { TokenReplyRowState } from "./lib/stages/reply_logps.ts";
 export { exampleOf, freezeRef, logpsOf, refLogps } from "./lib/stages/reference.ts";
 export { demonstrateChosen, type Demonstration, type DemonstrationState, sftUpdate } from "./lib/stages/sft_update.ts";
 export { dpoUpdate, type DpoUpdateOptions } from "./lib/stages/dpo_update.ts";

@@ -30,6 +30,8 @@ export interface RowPlan {
   readonly action: string;
   /** The kinds of rows that it takes; a source is of one kind. */
   readonly kinds: readonly [RowKind, RowKind, ...RowKind[]];
+  /** The fields of kinds whose rows need others here than elsewhere. */
+  readonly fields?: Readonly<Partial<Record<RowKind, Names>>>;
   /** What the second kind is called, of whose rows several are made. */
   readonly madeOf: NonNullable<SourceReport["made"]>["kind"];
   /** What a source of another kind breaks, and what to do. */
@@ -69,7 +71,8 @@ function opened(plan: RowPlan, columns: readonly string[], place: Place, rows?: 
     };
   }
   const kind = kindOf(columns), refused = plan.kinds.includes(kind) ? undefined : refusalOf(plan, kind, place);
-  return { kind, names: FIELDS[kind], shape: undefined, translator: asTheyAre, refused };
+  const names = plan.fields?.[kind] ?? FIELDS[kind];
+  return { kind, names, shape: undefined, translator: asTheyAre, refused };
 }
 
 /** The reader of a plan. */

@@ -12,9 +12,9 @@ export type Fields = Readonly<Record<string, unknown>>;
 export type Read<T> = Result<readonly Fault[], T>;
 
 /**
- * What a row compares: two completions, one that is good or bad, several from the best to the worst, or two as token ids.
+ * What a row compares: two completions, one that is good or bad, several from the best to the worst; two or one as token ids.
  */
-export type RowKind = "pairs" | "unpaired" | "ranked" | "tokens";
+export type RowKind = "pairs" | "unpaired" | "ranked" | "tokens" | "unpairedTokens";
 
 /** The fields that rows need, and all that they may have. */
 export type Names = { readonly needed: readonly string[]; readonly known: readonly string[] };
@@ -31,6 +31,10 @@ export const FIELDS: Readonly<Record<RowKind, Names>> = {
     needed: ["prompt_ids", "chosen_ids", "rejected_ids"],
     known: ["id", "prompt_ids", "chosen_ids", "rejected_ids", "margin", "label", "weight"],
   },
+  unpairedTokens: {
+    needed: ["prompt_ids", "completion_ids"],
+    known: ["id", "prompt_ids", "completion_ids", "label", "weight"],
+  },
 };
 
 /** All fields of all kinds of rows. */
@@ -40,10 +44,11 @@ export const ALL_FIELDS: readonly string[] = [...new Set(Object.values(FIELDS).f
 export const NUMBERS: readonly string[] = ["margin", "label", "weight"];
 
 /** Fields that are lists of token ids. */
-export const ID_LISTS: readonly string[] = FIELDS.tokens.needed;
+export const ID_LISTS: readonly string[] = [...FIELDS.tokens.needed, "completion_ids"];
 
 /** The kind of a row by the names of its fields: ids go before texts; what fits none is a pair with something wrong. */
 export function kindOf(names: readonly string[]): RowKind {
+  if (names.includes("completion_ids")) return "unpairedTokens";
   if (names.some((name) => ID_LISTS.includes(name))) return "tokens";
   if (names.includes("chosen") || names.includes("rejected")) return "pairs";
   return names.includes("completions") ? "ranked" : names.includes("completion") ? "unpaired" : "pairs";

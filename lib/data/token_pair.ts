@@ -79,13 +79,23 @@ export function readIds(fields: Fields, name: string): Read<Int32Array> {
     : fault(`field "${name}" must be a list of whole numbers from 0: at ${wrong} it has another`, list[wrong]);
 }
 
-function checkIds(pair: TokenPair): Read<TokenPair> {
-  const { prompt, chosen, rejected } = pair;
-  if (prompt.length === 0) {
+/** A prompt needs a token for the first completion token to follow, and completions must not be empty. */
+export function checkReplyIds<Row extends { readonly prompt: Int32Array }>(
+  row: Row,
+  names: readonly (keyof Row & string)[],
+): Read<Row> {
+  if (row.prompt.length === 0) {
     return fault('field "prompt_ids" must hold a token that the first completion token follows', []);
   }
-  const empty = chosen.length === 0 ? "chosen_ids" : rejected.length === 0 ? "rejected_ids" : undefined;
-  if (empty !== undefined) return left([{ reason: "emptyReply", rule: `a reply must not be empty: ${empty} is` }]);
+  const empty = names.find((name) => (row[name] as Int32Array).length === 0);
+  return empty === undefined
+    ? right(row)
+    : left([{ reason: "emptyReply", rule: `a reply must not be empty: ${empty}_ids is` }]);
+}
+
+function checkIds(pair: TokenPair): Read<TokenPair> {
+  const { chosen, rejected } = pair, replies = checkReplyIds(pair, ["chosen", "rejected"]);
+  if (replies._tag === "Left") return replies;
   if (chosen.length !== rejected.length || chosen.some((id, i) => id !== rejected[i])) return right(pair);
   const rule = `chosen and rejected must differ: both have the same ${chosen.length} ids`;
   return left([{ reason: "identical", rule }]);

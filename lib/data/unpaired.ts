@@ -58,7 +58,8 @@ export function unpair({ id, prompt, chosen, rejected, weight }: Pair): readonly
   ];
 }
 
-function readReply(fields: Fields): Read<Pick<UnpairedRow, "prompt" | "completion">> {
+/** Prompt and completion of a row, in all their forms. */
+export function readReply(fields: Fields): Read<Pick<UnpairedRow, "prompt" | "completion">> {
   return pipe(
     all({
       prompt: has(fields, "prompt") ? readText(fields.prompt, "prompt") : right(undefined),

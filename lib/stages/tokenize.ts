@@ -1,11 +1,11 @@
 /** From text to token ids: pairs that fit the context, with the account of those that do not. */
 import { NO_TOKENIZER } from "../data/id_tokenizer.ts";
-import { firstSentences } from "../data/report.ts";
 import { fitPairs, type Overflow } from "../data/overflow.ts";
-import { encodePair, isTokenPair, type TokenPair } from "../data/token_pair.ts";
+import { encodePair, isTokenPair } from "../data/token_pair.ts";
 import { isIdTokenizer } from "../data/tokenizer.ts";
+import { withinVocabulary } from "../data/within_vocabulary.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
-import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import { inputFailure, right } from "../result.ts";
 import type { VocabularyState } from "./init_policy.ts";
 import type { LoadedState } from "./load_pairs.ts";
 import type { RowState } from "./state.ts";
@@ -22,11 +22,13 @@ export function tokenize(
 ): Stage<LoadedState & VocabularyState, RowState & Pick<LoadedState, "report">> {
   return attempt("tokenize", ({ pairs, heldOutPairs, tokenizer, config, report }: LoadedState & VocabularyState) => {
     const text = isIdTokenizer(tokenizer) ? [...pairs, ...heldOutPairs].find((pair) => !isTokenPair(pair)) : undefined;
-    if (text !== undefined) return inputFailure(`Cannot use row ${text.id} as ${NO_TOKENIZER}: ${REMEDY}`);
+    if (text !== undefined) return inputFailure(`Cannot use row ${text.id} as ${NO_TOKENIZER}: ${NEEDS_TOKENIZER}`);
     const encoded = [pairs, heldOutPairs].flatMap((side, i) =>
       side.map((pair) => ({ ...(isTokenPair(pair) ? pair : encodePair(tokenizer, pair)), heldOut: i === 1 }))
     );
-    const checked = withinVocabulary(encoded, config.vocabSize);
+    const checked = withinVocabulary(encoded, config.vocabSize, ({ prompt, chosen, rejected }) => (
+      { prompt, chosen, rejected }
+    ));
     if (checked._tag === "Left") return checked;
     const fitted = fitPairs({ data: encoded, report }, config.contextLength, options.overflow);
     if (fitted._tag === "Left") return fitted;
@@ -35,17 +37,6 @@ export function tokenize(
   }, { needs: ["pairs", "heldOutPairs", "tokenizer", "config", "report"], adds: ["rows", "heldOutRows", "report"] });
 }
 
-const REMEDY = "put its tokenizer.json beside it, or give rows of prompt_ids, chosen_ids and rejected_ids";
-
-/** Every id must be one that the model has an embedding for. */
-function withinVocabulary(pairs: readonly TokenPair[], vocabSize: number): Result<Failure, null> {
-  const faults = pairs.flatMap((pair) => {
-    const found = (["prompt", "chosen", "rejected"] as const).flatMap((field) => {
-      const id = pair[field].find((id) => id >= vocabSize);
-      return id === undefined ? [] : [`${field} has ${id}`];
-    });
-    const rule = `every id must be below ${vocabSize}, the size of the model's vocabulary`;
-    return found.length === 0 ? [] : [`Cannot use row ${pair.id} as ${rule}: ${found.join(", ")}`];
-  });
-  return faults.length === 0 ? right(null) : inputFailure(...firstSentences(faults.slice(0, 20), faults.length));
-}
+/** What to do about texts where there is no tokenizer. */
+export const NEEDS_TOKENIZER =
+  "put its tokenizer.json beside it, or give rows of prompt_ids, chosen_ids and rejected_ids";
