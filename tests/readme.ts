@@ -26,7 +26,7 @@ export function exportsIn(markdown: string): readonly { readonly name: string; r
 
 /** Pipelines that are mentioned. */
 export function pipelinesIn(markdown: string): readonly string[] {
-  return Array.from(markdown.matchAll(/\bpipelines\/\w+\.ts/g), (match) => match[0]);
+  return Array.from(markdown.matchAll(/\b(?<!tests\/)pipelines\/\w+\.ts/g), (match) => match[0]);
 }
 
 /** Flags that are given to pipelines in commands: `deno run pipelines/dpo.ts --json`. */
