@@ -11,7 +11,7 @@ import { fold, type Key } from "../tensor/random.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
-import { byTokens } from "./chunks.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
 import type { PolicyState } from "./state.ts";
 import { NEEDS_TOKENIZER } from "./tokenize.ts";
 
@@ -106,7 +106,7 @@ const exampleOf = ({ prompt, replies }: TokenReplyRow): Example => ({ prompt, co
 /** Where the parts that are computed at once begin, and where the last one ends. */
 function boundaries(rows: readonly TokenReplyRow[]): readonly number[] {
   let end = 0;
-  return [0, ...byTokens(rows.map(exampleOf)).map(({ length }) => end += length)];
+  return [0, ...byTokens(rows).map(({ length }) => end += length)];
 }
 
 /** The scores of some rows, whose token log-probabilities stand end to end. */
@@ -152,6 +152,8 @@ export function replyLogps(): Stage<
       const logps = scope(() => Float64Array.from(floats(tokenLogps(policy, config, batch))));
       return { carry: { bounds, scored: [...scored, ...scoresOf(rows, logps)] }, metrics: {} };
     },
+    tokens: ({ bounds }, { step, state: { tokenReplyRows } }) =>
+      stepTokens([tokenReplyRows.slice(bounds[step], bounds[step + 1])]),
     done: ({ scored }) => ({ replyLogps: scored }),
   }, { needs: ["config", "policy", "tokenReplyRows"], adds: ["replyLogps"] });
 }
