@@ -299,7 +299,7 @@ export { type OptimizerOptions, ppoUpdate, type PpoUpdateOptions } from "./lib/s
 export type { PpoObjectiveOptions, Taught } from "./lib/stages/ppo_objective.ts";
 export { monitor, type MonitorOptions, type MonitorState } from "./lib/stages/monitor.ts";
 export { earlyStopping, type EarlyStoppingOptions } from "./lib/stages/early_stopping.ts";
-export { type Objective, update, type UpdateOptions } from "./lib/stages/update.ts";
+export { type Objective, type RowTokens, update, type UpdateOptions } from "./lib/stages/update.ts";
 export { modelFiles, type SavedModel } from "./lib/stages/model_files.ts";
 export { evaluatePairs, type PairEvaluation } from "./lib/stages/evaluate_pairs.ts";
 export { evaluateReplies } from "./lib/stages/evaluate_replies.ts";

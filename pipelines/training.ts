@@ -58,6 +58,9 @@ export const BATCHES = {
     help: "rows whose gradients are computed at once, for memory; 0: all of a step. The result is the same",
     defaultWith: { model: 4 },
   }),
+  batchTokens: count(0, {
+    help: "most tokens of an optimizer step, similar lengths together, in place of batch-size; 0: batch-size says",
+  }),
   gradientCheckpointing: oneOf(["off", "on"], {
     help: "on: a layer's inside is computed again instead of kept; a third more time, the same result",
     defaultWith: { model: "on" },
@@ -87,6 +90,7 @@ export function training(
     ...{ lr, epochs, batchSize, shuffle: s.shuffle === "on", ...optimizerOptions(s) },
     ...steps > 0 && { steps },
     ...microBatch > 0 && { microBatch },
+    ...s.batchTokens > 0 && { batchTokens: s.batchTokens },
     ...s.gradientCheckpointing === "on" && { gradientCheckpointing: true },
   };
 }

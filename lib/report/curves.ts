@@ -179,6 +179,8 @@ const MEANING: Readonly<Record<string, string>> = {
   "policy/clipfrac_avg": "share of the tokens whose ratio is clipped",
   "val/explained_variance": "how much of the returns the value model foresees",
   grad_norm: "norm of the gradient before clipping",
+  "tokens/real": "tokens of the step's sequences, prompts and ends included",
+  "tokens/processed": "tokens that were computed: a prompt that completions share is computed once",
   learning_rate: "size of the optimizer's steps",
 };
 

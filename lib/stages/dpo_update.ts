@@ -6,7 +6,7 @@ import { dpoLoss, type DpoOptions } from "../losses/dpo.ts";
 import { logps } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
 import { tensor } from "../tensor/tensor.ts";
-import { exampleOf, side } from "./reference.ts";
+import { exampleOf, pairTokens, side } from "./reference.ts";
 import type { PolicyState, RefLogpsState, RowState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
@@ -33,6 +33,7 @@ export function dpoUpdate(
     needs: ["config", "policy", "rows", "refLogps"],
     params: ({ policy }) => policy,
     rows: ({ rows }) => rows,
+    tokens: ({ rows }) => (row) => pairTokens(rows[row] as TokenPair),
     loss: ({ config, rows, refLogps }) => (policy, numbers) => {
       const pairs = Array.from(numbers, (n) => rows[n] as TokenPair);
       const all = logps(policy, config, pack(pairs.map(exampleOf)), options);

@@ -20,7 +20,7 @@ import type { PolicyState } from "./state.ts";
 import { optimizerOf, type UpdateOptions } from "./update.ts";
 
 /** An optimizer's settings. */
-export type OptimizerOptions = Omit<UpdateOptions, "batchSize" | "epochs" | "shuffle" | "microBatch">;
+export type OptimizerOptions = Omit<UpdateOptions, "batchSize" | "batchTokens" | "epochs" | "shuffle" | "microBatch">;
 
 /** How the policy and its critic learn. */
 export interface PpoUpdateOptions extends OptimizerOptions, PpoObjectiveOptions {

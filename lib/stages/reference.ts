@@ -22,6 +22,14 @@ export function exampleOf({ prompt, chosen, rejected }: TokenPair): Example {
   return { prompt, completions: [chosen, rejected] };
 }
 
+/** Tokens of a pair: its prompt belongs to both completions and is computed once. */
+export function pairTokens(
+  { prompt, chosen, rejected }: TokenPair,
+): { readonly real: number; readonly processed: number } {
+  const processed = prompt.length + chosen.length + rejected.length;
+  return { real: processed + prompt.length, processed };
+}
+
 /** Numbers of the chosen (0) or rejected (1) completions among those of `count` pairs as `exampleOf` has them. */
 export function side(which: 0 | 1, count: number): Int32Array {
   return Int32Array.from({ length: count }, (_, i) => 2 * i + which);

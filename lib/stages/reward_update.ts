@@ -5,7 +5,7 @@ import { take } from "../grad/layers.ts";
 import { bradleyTerryLoss, type BradleyTerryOptions } from "../losses/bradley_terry.ts";
 import { type RewardReading, rewards } from "../model/heads.ts";
 import { pack } from "../tensor/ragged.ts";
-import { exampleOf, side } from "./reference.ts";
+import { exampleOf, pairTokens, side } from "./reference.ts";
 import type { FitRow, RewardModel, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
@@ -46,6 +46,7 @@ export function rewardUpdate(
     needs: ["config", "reward", "fitRows"],
     params: ({ reward: { reader: _, ...reward } }): RewardModel => reward,
     rows: ({ fitRows }) => fitRows,
+    tokens: ({ fitRows }) => (row) => pairTokens(fitRows[row] as FitRow),
     loss: ({ config, fitRows }) => (reward, numbers) => {
       const pairs = Array.from(numbers, (n) => fitRows[n] as FitRow);
       const reading = { ...readingOf(pairs), gradientCheckpointing };

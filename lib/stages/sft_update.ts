@@ -49,6 +49,11 @@ export function sftUpdate(
     needs: ["config", "policy", "demonstrations"],
     params: ({ policy }) => policy,
     rows: ({ demonstrations }) => demonstrations,
+    tokens: ({ demonstrations }) => (row) => {
+      const { prompt, completions } = (demonstrations[row] as Demonstration).example;
+      const processed = completions.reduce((n, { length }) => n + length, prompt.length);
+      return { real: processed, processed };
+    },
     loss: ({ config, demonstrations }) => (policy, numbers) => {
       const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Demonstration).example));
       return sftLoss(tokenLogps(policy, config, batch, options), batch.offsets, options);

@@ -1,5 +1,6 @@
 /** One training loop for every loss: batches, gradients, optimizer, and the figures of each step. */
 import { batches, type BatchOptions } from "../data/batches.ts";
+import type { Metrics } from "../flow/event.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { accumulateGrads, type Loss } from "../grad/value_and_grad.ts";
 import type { ForwardOptions } from "../model/forward.ts";
@@ -43,6 +44,14 @@ export function optimizerOf(options: UpdateOptions, steps: number): Transform<re
   return chain(clipByGlobalNorm(maxGradNorm), adamw({ ...options, lr: shifted }));
 }
 
+/** Tokens of a row. */
+export interface RowTokens {
+  /** Of all its sequences, prompts and ends included. */
+  readonly real: number;
+  /** Of these the ones that are computed. */
+  readonly processed: number;
+}
+
 /** What a loss needs of the state, and how it is computed for some rows. */
 export interface Objective<Needs, Params> {
   /** Fields of the state that it reads. */
@@ -51,8 +60,18 @@ export interface Objective<Needs, Params> {
   readonly params: (state: Needs) => Params;
   /** Ids of the data rows. */
   readonly rows: (state: Needs) => readonly { readonly id: string }[];
+  /** Tokens of a row, if it has any: those its loss is about, and those computed, as a shared prompt is once. */
+  readonly tokens?: (state: Needs) => (row: number) => RowTokens;
   /** The loss of the rows with these numbers. */
   readonly loss: (state: Needs) => (params: Params, rows: Int32Array) => Loss;
+}
+
+/** Tokens of a step, as metrics. */
+function tokensOf(rows: Int32Array, tokens?: (row: number) => RowTokens): Metrics {
+  if (tokens === undefined) return {};
+  const all = Array.from(rows, tokens);
+  const sum = (of: keyof RowTokens): number => all.reduce((n, row) => n + row[of], 0);
+  return { "tokens/real": sum("real"), "tokens/processed": sum("processed") };
 }
 
 /** The rows in parts of `size`, the last of which may be smaller. */
@@ -90,7 +109,9 @@ export function update<Needs, Params, Name extends string>(
   return scan(name, {
     init: (state: Needs, { key }) => {
       const params = trainedPart(copyTrained(objective.params(state)));
-      const order = batches(key, objective.rows(state).length, options);
+      const count = objective.rows(state).length, tokens = objective.tokens?.(state);
+      const lengths = tokens && Array.from({ length: count }, (_, row) => tokens(row).processed);
+      const order = batches(key, count, { ...options, lengths });
       const optimizer = optimizerOf(options, order.length).init(params);
       return { carry: { params, optimizer, order }, steps: order.length };
     },
@@ -102,7 +123,7 @@ export function update<Needs, Params, Name extends string>(
       const next = optimizerOf(options, steps).update(grads, optimizer, params);
       return {
         carry: { params: applyUpdates(params, next.updates), optimizer: next.state, order },
-        metrics: { loss, ...divideMeans(metrics), ...next.metrics },
+        metrics: { loss, ...divideMeans(metrics), ...next.metrics, ...tokensOf(rows, objective.tokens?.(state)) },
         rows: Array.from(rows, (row) => objective.rows(state)[row]?.id as string),
       };
     },
