@@ -274,7 +274,8 @@ export { type LoadedState, loadPairs, type PairSource } from "./lib/stages/load_
 export { fitTokenizer, initPolicy, type VocabularyState } from "./lib/stages/init_policy.ts";
 export { type LoadedPolicyState, loadPolicy, type LoadPolicyOptions } from "./lib/stages/load_policy.ts";
 export type { ModelSource, StoredModel } from "./lib/stages/load_policy.ts";
-export { adaptPolicy, mergePolicy } from "./lib/stages/adapt_policy.ts";
+export { adaptPolicy, loadPolicyAdapter, mergePolicy } from "./lib/stages/adapt_policy.ts";
+export type { AdaptedState, AdapterSource } from "./lib/stages/adapt_policy.ts";
 export { tokenize } from "./lib/stages/tokenize.ts";
 export { loadReplies, replyLogps, tokenizeReplies } from "./lib/stages/reply_logps.ts";
 export type { ReplyLogps, ReplyLogpsState, ReplyRowState, RowLogps } from "./lib/stages/reply_logps.ts";
@@ -351,6 +352,7 @@ export { px } from "./lib/report/chart.ts";
 export { reportHtml } from "./lib/report/html.ts";
 export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from "./lib/report/tensorboard.ts";
 export { readBytes, readText } from "./lib/io/files.ts";
+export { loadAdapter, type StoredAdapter } from "./lib/io/load_adapter.ts";
 export { describeModel, loadModel } from "./lib/io/load_model.ts";
 export { type ReadParamsOptions } from "./lib/model/hf/read_params.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";

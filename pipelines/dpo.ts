@@ -11,6 +11,7 @@ import {
   refLogps,
   tokenize,
 } from "../mod.ts";
+import { ratesWith } from "./lora.ts";
 import { main } from "./main.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { alignmentSizes } from "./sizes.ts";
@@ -20,7 +21,7 @@ import { training, trainingFields } from "./training.ts";
 export const settings = define({
   beta: number(0.2, { above: 0, help: "strength of the pull to the reference policy" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
-  lr: number(4e-4, { above: 0, help: "peak learning rate", defaultWith: { model: 1e-6 } }),
+  lr: number(4e-4, { above: 0, help: "peak learning rate", defaultWith: ratesWith(1e-6) }),
   epochs: number(1, { above: 0, help: "passes over the pairs" }),
   batchSize: count(64, { atLeast: 1, help: "pairs of one optimizer step" }),
   ...trainingFields(),

@@ -121,7 +121,11 @@ async function conclude<F extends SettingFields, Adds extends object>(
   const end = program.summary(result.right);
   const html = (): string => page(end.report ?? []);
   const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
-  await keeper?.finish({ ...filesOf(end), [FILES.report]: html(), [FILES.summary]: json });
+  await keeper?.finish({
+    ...filesOf(end, "merge" in values && values.merge === true),
+    [FILES.report]: html(),
+    [FILES.summary]: json,
+  });
   const failed = lost();
   if (failed !== undefined) return failed;
   terminal.out(values.html ? html() : values.json ? json : `${end.table}\n`);
@@ -129,9 +133,9 @@ async function conclude<F extends SettingFields, Adds extends object>(
 }
 
 /** The files of the model that a run made. */
-function filesOf({ model }: Summary): Readonly<Record<string, FileContent>> {
+function filesOf({ model }: Summary, merge: boolean): Readonly<Record<string, FileContent>> {
   if (model === undefined) return {};
   return Object.fromEntries(
-    Object.entries(modelFiles(model)).map(([name, content]) => [`${FILES.model}/${name}`, content]),
+    Object.entries(modelFiles(model, { merge })).map(([name, content]) => [`${FILES.model}/${name}`, content]),
   );
 }

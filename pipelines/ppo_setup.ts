@@ -29,14 +29,15 @@ import {
 } from "../mod.ts";
 import { fitting, judgeReward, margins, settings } from "./reward.ts";
 import { SETUP } from "./setup.ts";
+import { ratesWith } from "./lora.ts";
 import { optimizerFields, optimizerOptions } from "./training.ts";
 
 /** How policy and critic learn, and what KL costs. */
 export const OPTIMIZER = {
   minibatch: count(64, { atLeast: 1, help: "rollouts of one optimizer step" }),
   epochs: count(2, { atLeast: 1, help: "times that each rollout is used" }),
-  lr: number(3e-4, { above: 0, help: "peak learning rate of the policy", defaultWith: { model: 3e-6 } }),
-  valueLr: number(3e-4, { above: 0, help: "peak learning rate of the critic", defaultWith: { model: 1e-5 } }),
+  lr: number(3e-4, { above: 0, help: "peak learning rate of the policy", defaultWith: ratesWith(3e-6) }),
+  valueLr: number(3e-4, { above: 0, help: "peak learning rate of the critic", defaultWith: ratesWith(1e-5) }),
   ...optimizerFields({ warmup: 0, eps: 1e-5 }),
   clipRange: number(0.2, { above: 0, help: "the ratio counts in 1 ± this" }),
   targetKl: number(0, { atLeast: 0, help: "ends an iteration's epochs at this KL to its start, nats; 0: never" }),

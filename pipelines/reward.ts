@@ -20,6 +20,7 @@ import {
   tokenize,
   type ValidationState,
 } from "../mod.ts";
+import { ratesWith } from "./lora.ts";
 import { main } from "./main.ts";
 import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
@@ -29,7 +30,7 @@ import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart 
 const { world: _, prompts: __, ...setup } = SETUP;
 
 export const settings = define({
-  lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: { model: 1e-5 } }),
+  lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: ratesWith(1e-5) }),
   epochs: number(2, { above: 0, help: "passes over the pairs, unless the validation prompts say stop" }),
   batchSize: count(16, { atLeast: 1, help: "pairs of one optimizer step" }),
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),

@@ -40,6 +40,7 @@ import {
   tokenize,
   type VocabularyState,
 } from "../mod.ts";
+import { isAdapted, LORA, withAdapterOf } from "./lora.ts";
 import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts";
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
 import { gold } from "../fixtures/world/gold.ts";
@@ -70,6 +71,7 @@ export const SETUP = {
   }),
   rows: ROWS,
   model: MODEL,
+  ...LORA,
   modelHash: text("", { help: "with --model: refuse one of another content; a kept run writes it down" }),
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
@@ -140,8 +142,12 @@ export function vocabulary(s: PairSetup): Stage<PairState, VocabularyState> {
 }
 
 /** A model that is there: it is loaded, and that is all. */
-function givenModel(path: string, s: Pick<Setup, "context" | "modelHash">): Stage<object, PolicyState> {
-  return loadPolicy(() => loadModel(path), { name: path, contextLength: s.context, hash: s.modelHash });
+function givenModel(
+  path: string,
+  s: Pick<Setup, "context" | "modelHash" | "loraRank" | "adapter" | "sftEpochs">,
+): Stage<object, PolicyState> {
+  const halves = isAdapted(s) && s.sftEpochs === 0; // what is not trained stays in the 16 bits that its file has
+  return loadPolicy(() => loadModel(path, { halves }), { name: path, contextLength: s.context, hash: s.modelHash });
 }
 
 /** Passes over the chosen replies. */
@@ -157,8 +163,15 @@ function loaded<Needs, Adds>(stage: Stage<Needs, Adds>): Stage<Omit<Needs, "poli
 const asLoaded = (): Stage<Pick<PolicyState, "policy">, Pick<PolicyState, "policy">> =>
   once("warmStart", ({ policy }: Pick<PolicyState, "policy">) => ({ policy }), { needs: ["policy"], adds: ["policy"] });
 
-/** The policy before alignment: a given one, the world's shipped one, or one that has learned to give chosen replies. */
+/**
+ * The policy before alignment: a given one, the world's shipped one, or one that has learned to give chosen replies; with an
+ * adapter, if one is to be trained.
+ */
 export function warmStart(s: PairSetup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
+  return withAdapterOf(s, unadapted(s));
+}
+
+function unadapted(s: PairSetup): Stage<VocabularyState & RowState, Pick<PolicyState, "policy">> {
   if (s.model !== null) {
     return s.sftEpochs === 0 ? loaded(asLoaded()) : loaded(pipeline("warmStart", imitation(s.sftEpochs, 2e-5)));
   }
@@ -169,15 +182,20 @@ export function warmStart(s: PairSetup): Stage<VocabularyState & RowState, Pick<
 }
 
 /** What fine-tuning begins with: a given model, or fresh parameters. */
-export function untuned(s: Pick<Setup, "model">): Stage<VocabularyState, Pick<PolicyState, "policy">> {
-  return s.model === null ? initPolicy() : loaded(asLoaded());
+export function untuned(
+  s: Pick<Setup, "model" | Exclude<keyof typeof LORA, "merge">>,
+): Stage<VocabularyState, Pick<PolicyState, "policy">> {
+  return withAdapterOf(s, s.model === null ? initPolicy() : loaded(asLoaded()));
 }
 
 /** What to learn to say: the world's training text, or the chosen replies of the user's pairs. */
 export function demonstrations(
-  s: Pick<Setup, "data" | "rows" | "model" | "modelHash" | "heldOut" | "context" | "overflow"> & {
-    readonly passages: number;
-  },
+  s:
+    & Pick<
+      Setup,
+      "data" | "rows" | "model" | "modelHash" | "loraRank" | "adapter" | "heldOut" | "context" | "overflow"
+    >
+    & { readonly passages: number },
 ): Stage<object, VocabularyState & DemonstrationState> {
   const { data, model } = s;
   if (data === null && model !== null) {
@@ -192,7 +210,7 @@ export function demonstrations(
   }
   return pipeline("demonstrations", [
     loadPairs(fileSource(data, s), s),
-    model === null ? fitTokenizer({ ...SMALL, contextLength: s.context }) : givenModel(model, s),
+    model === null ? fitTokenizer({ ...SMALL, contextLength: s.context }) : givenModel(model, { ...s, sftEpochs: 0 }),
     tokenize(overflowOf(s)),
     demonstrateChosen(),
   ]);

@@ -5,7 +5,7 @@ import { left, type Result, right } from "../result.ts";
 export interface Setting<T> {
   /** The value if none is given. */
   readonly default: T;
-  /** The value if none is given but another setting is, by the name of that one. */
+  /** The value if none is given but another setting is, by the name of that one, or of several with spaces between. */
   readonly defaultWith?: Readonly<Record<string, T>>;
   /** What it means. */
   readonly help: string;

@@ -117,7 +117,7 @@ function valueOf(
 function defaultOf(setting: Setting<unknown>, given: { readonly flags: Unread; readonly config: Unread }): unknown {
   const isGiven = (name: string): boolean =>
     [given.flags[kebab(name)] ?? []].flat().length > 0 || (given.config[name] ?? null) !== null;
-  const other = Object.entries(setting.defaultWith ?? {}).find(([name]) => isGiven(name));
+  const other = Object.entries(setting.defaultWith ?? {}).find(([names]) => names.split(" ").every(isGiven));
   return other === undefined ? setting.default : other[1];
 }
 
@@ -151,7 +151,9 @@ function unknownKeys(fields: SettingFields, config: Unread): readonly string[] {
 function helpOf(fields: SettingFields): string {
   const rows = Object.entries(fields).map(([name, { takes, help, range, default: value, defaultWith = {} }]) => {
     const flag = takes === undefined ? `--${value === true ? "no-" : ""}${kebab(name)}` : `--${kebab(name)} ${takes}`;
-    const others = Object.entries(defaultWith).map(([name, value]) => `, with --${kebab(name)} ${value}`).join("");
+    const others = Object.entries(defaultWith).map(([names, value]) =>
+      `, with ${names.split(" ").map((name) => `--${kebab(name)}`).join(" and ")} ${value}`
+    ).join("");
     const facts = [range, value === null || value === "" || takes === undefined ? "" : `default ${value}${others}`]
       .filter((fact) => fact !== "");
     return [flag, help + (facts.length === 0 ? "" : ` (${facts.join("; ")})`)] as const;

@@ -4,6 +4,9 @@ import { CHAT_TEMPLATE, END } from "../data/chat_tokens.ts";
 import { isIdTokenizer, isPretrained, type Tokenizer } from "../data/tokenizer.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
 import type { DecoderParams } from "../model/decoder.ts";
+import type { Adapter } from "../model/lora.ts";
+import { writePeft } from "../model/peft.ts";
+import { layoutOf } from "../model/hf/layout.ts";
 import { classOf, type ModelForm, withDtype } from "../model/hf/form.ts";
 import { fileTensors } from "../model/hf/write_params.ts";
 import { llamaForm } from "../model/llama.ts";
@@ -21,19 +24,24 @@ export type SavedModel =
  * The files of a model in Hugging Face's form, by name: `model.safetensors`, `config.json`, `tokenizer.json` and what
  * belongs to them. A model that was loaded is written in the form it came in, with the same names, layouts and texts; one
  * that was not is a Llama. A reward model is a classifier with one label on such a trunk; one that reads surprise as well
- * is no model that others know, and bears a name of its own.
+ * is no model that others know, and bears a name of its own. The adapter of a policy is written alone, as PEFT's
+ * `adapter_config.json` and `adapter_model.safetensors`; that of a reward model is multiplied in.
  *
  * There is no padding token: a reward model that pads batches there must be given one that no text uses, never `<|end|>`.
  *
- * @param dtype of all weights, rounded to nearest; default each tensor's own in the files it came from, if that holds its
- * numbers exactly, else f32
+ * @param options.dtype of all weights, rounded to nearest; default each tensor's own in the files it came from, if that
+ * holds its numbers exactly, else f32
+ * @param options.merge whether the adapter of a policy is multiplied in. Default false
  * @returns texts, and weights as bytes in pieces, which no one needs to have all at once
  */
 export function modelFiles(
   model: SavedModel,
-  dtype?: WeightDtype,
+  { dtype, merge = false }: { readonly dtype?: WeightDtype; readonly merge?: boolean } = {},
 ): Readonly<Record<string, string | Iterable<Uint8Array>>> {
   const { config, tokenizer, form = llamaForm(config) } = model;
+  if ("policy" in model && model.policy.adapter !== undefined && !merge) {
+    return { ...adapterFiles(model, model.policy.adapter, dtype), ...tokenizerFiles(tokenizer, config.contextLength) };
+  }
   const written = (params: DecoderParams): Tensors => fileTensors(params, config, form, dtype);
   const [tensors, kind] = "policy" in model
     ? [written(model.policy), { architectures: [classOf(form.modelType, "CausalLM")] }] as const
@@ -45,6 +53,23 @@ export function modelFiles(
     ..."policy" in model && generation !== undefined && { "generation_config.json": generation },
     "model.safetensors": { [Symbol.iterator]: () => safetensorsChunks(tensors) },
     ...tokenizerFiles(tokenizer, config.contextLength),
+  };
+}
+
+/** The files of an adapter, by name. */
+function adapterFiles(
+  { config, form = llamaForm(config) }: Pick<SavedModel, "config" | "form">,
+  adapter: Adapter,
+  dtype?: WeightDtype,
+): Readonly<Record<string, string | Iterable<Uint8Array>>> {
+  const { source: base } = form;
+  const files = writePeft(layoutOf(form.modelType, config, form.prefix), adapter, {
+    ...base !== undefined && { base },
+  });
+  const tensors = Object.entries(files.tensors).map(([name, t]) => [name, writing(t, dtype)] as const);
+  return {
+    "adapter_config.json": json(files.config),
+    "adapter_model.safetensors": { [Symbol.iterator]: () => safetensorsChunks(tensors) },
   };
 }
 

@@ -37,7 +37,7 @@ interface Left {
 }
 
 /** Runs DPO from TRL's first weights on TRL's pairs, written as rows of token ids. */
-async function runOf(flags: string): Promise<Left> {
+async function runOf(flags: string, made = "model"): Promise<Left> {
   const folder = await Deno.makeTempDir();
   try {
     const { pairs } = await json<Pairs>("preferences.json");
@@ -49,7 +49,7 @@ async function runOf(flags: string): Promise<Left> {
     const { code, err, out } = await printed({ pipelineOf: dpo, settings, summary }, ...line.split(" "));
     assertEquals([code, err], [0, ""]);
     const metrics = (await Deno.readTextFile(`${folder}/run/metrics.jsonl`)).trim().split("\n");
-    const tensors = decodeSafetensors(await Deno.readFile(`${folder}/run/model/model.safetensors`));
+    const tensors = decodeSafetensors(await Deno.readFile(`${folder}/run/model/${made}.safetensors`));
     assert(tensors._tag === "Right");
     return { lines: metrics.map((line) => JSON.parse(line)), tensors: tensors.right, out };
   } finally {
@@ -77,6 +77,19 @@ function assertFollows(lines: readonly Line[], recorded: Curves): void {
 
 const numbers = (t: Tensor): readonly number[] => Array.from(t.data);
 
+/** 99.9 % of all numbers within 1e-4 of those in a file of TRL's, all within 2e-2. */
+async function assertEndsAt(tensors: ReadonlyMap<string, Tensor>, name: string): Promise<void> {
+  const final = decodeSafetensors(await Deno.readFile(`${SHARED}/${name}`));
+  assert(final._tag === "Right");
+  assertEquals([...tensors.keys()].sort(), [...final.right.keys()].sort());
+  const away = Array.from(final.right).flatMap(([name, t]) => {
+    const ours = numbers(tensors.get(name) as Tensor);
+    return numbers(t).map((x, i) => Math.abs(x - ours[i]!));
+  });
+  assertLess(away.filter((x) => x > 1e-4).length, 1e-3 * away.length);
+  assertLess(Math.max(...away), 2e-2);
+}
+
 Deno.test({
   name: "shared reference: dpo with --model on rows of ids follows TRL's twenty steps, and ends at TRL's weights",
   ignore,
@@ -85,17 +98,22 @@ Deno.test({
     const { lines, tensors } = await runOf(USUAL);
     assertEquals(Object.keys(float64).length, 9);
     assertFollows(lines, float64);
-    const final = decodeSafetensors(await Deno.readFile(`${SHARED}/dpo_sigmoid.final.safetensors`));
-    assert(final._tag === "Right");
-    assertEquals([...tensors.keys()].sort(), [...final.right.keys()].sort());
-    const away = Array.from(final.right).flatMap(([name, t]) => {
-      const ours = numbers(tensors.get(name) as Tensor);
-      return numbers(t).map((x, i) => Math.abs(x - ours[i]!));
-    });
-    assertLess(away.filter((x) => x > 1e-4).length, 1e-3 * away.length);
-    assertLess(Math.max(...away), 2e-2);
+    await assertEndsAt(tensors, "dpo_sigmoid.final.safetensors");
   },
 });
+
+for (const name of ["lora", "lora_nonzero_start"]) {
+  Deno.test({
+    name: `shared reference: dpo with --adapter follows TRL's twenty steps of ${name}, and ends at TRL's adapter`,
+    ignore,
+    fn: async () => {
+      const { runs } = await json<{ readonly runs: Readonly<Record<string, Recorded>> }>("dpo_lora.json");
+      const { lines, tensors } = await runOf(`${USUAL} --adapter ${SHARED}/${name}-initial`, "adapter_model");
+      assertFollows(lines, runs[name]!.float64);
+      await assertEndsAt(tensors, `${name}-final/adapter_model.safetensors`);
+    },
+  });
+}
 
 for (
   const [name, flags] of [

@@ -1,8 +1,11 @@
 /** The decoder's parameters as the tensors of a file: what `readParams` undoes. */
 import type { Floats } from "../../kernels/kernels.ts";
-import { floats, type HalfTensor, isHalf, type Tensor } from "../../tensor/tensor.ts";
+import { scope } from "../../tensor/scope.ts";
+import { floats, type HalfTensor, isHalf, isTensor, type Tensor } from "../../tensor/tensor.ts";
 import { leaves } from "../../tensor/tree.ts";
 import type { DecoderConfig, DecoderParams } from "../decoder.ts";
+import { adaptedLayers, withoutAdapter } from "../lora.ts";
+import { type AdaptedWeight, mergedWeight } from "../project.ts";
 import type { WeightDtype, Writing } from "../safetensors.ts";
 import type { ModelForm } from "./form.ts";
 import { type FileTensor, HEAD, layoutOf } from "./layout.ts";
@@ -10,7 +13,8 @@ import { type FileTensor, HEAD, layoutOf } from "./layout.ts";
 /**
  * The tensors of a file of this form, in order, to be written piece by piece. An element type that the form has for a
  * tensor is kept where it holds all its numbers exactly, as it does for those that training left alone; else it is that
- * of the parameters: rounding to 16 bits would undo most of what small steps have changed.
+ * of the parameters: rounding to 16 bits would undo most of what small steps have changed. An adapter is multiplied in, a
+ * matrix at a time.
  *
  * @param dtype of all of them instead, rounded to nearest
  */
@@ -20,33 +24,68 @@ export function fileTensors(
   form: Pick<ModelForm, "modelType" | "prefix" | "dtypes">,
   dtype?: WeightDtype,
 ): readonly (readonly [name: string, tensor: Writing])[] {
-  const tensors = new Map(leaves(params));
+  const tensors = numbersIn(params);
   const layout = layoutOf(form.modelType, config, form.prefix).map((tensor) => [tensor.name, tensor] as const);
   const embedding = layout[0] as readonly [string, FileTensor];
   const again = config.tiedEmbeddings && Object.hasOwn(form.dtypes, HEAD) ? [[HEAD, embedding[1]] as const] : [];
   return [...layout, ...again].map(([name, { parts, transposed }]) => {
-    const all = parts.map(({ path }) => tensors.get(path) as Tensor | HalfTensor),
-      [first] = all as [Tensor, ...Tensor[]];
+    const all = parts.map(({ path }) => tensors.get(path) as Parameter);
+    const [first] = all as [Parameter];
     const rows = all.reduce((sum, { shape }) => sum + (shape[0] as number), 0);
     const shape = [rows, ...first.shape.slice(1)]; // a position table may be longer than the context in use
     const stored = Object.hasOwn(form.dtypes, name) ? form.dtypes[name] : undefined;
-    const kept = stored !== undefined && all.every((part) => part.dtype === stored || isExact(stored, wide(part)));
+    const kept = stored !== undefined && all.every((part) => part.isExact(stored));
     return [name, {
       shape: transposed ? shape.toReversed() : shape,
-      dtype: dtype ?? (kept ? stored : (all.find((part) => !isHalf(part)) ?? first).dtype),
+      dtype: dtype ?? (kept ? stored : widest(all.map(({ dtype }) => dtype))),
       pieces: () => transposed ? transposedPieces(all) : piecesOf(all),
     }];
   });
 }
 
-/** The numbers of a tensor; those of one of 16 bits are widened. */
-function wide(t: Tensor | HalfTensor): Floats {
-  return isHalf(t) ? t.data as Float32Array : floats(t);
+/** A parameter to be written, whose numbers are made when they are asked for. */
+interface Parameter {
+  readonly shape: readonly number[];
+  readonly dtype: WeightDtype;
+  readonly numbers: () => Floats;
+  readonly isExact: (dtype: WeightDtype) => boolean;
 }
 
-/** The numbers of tensors, widened one at a time. */
-function* piecesOf(parts: readonly (Tensor | HalfTensor)[]): Generator<Floats> {
-  for (const part of parts) yield wide(part);
+/** The parameters of a decoder by their paths, its adapter multiplied in. */
+function numbersIn(params: DecoderParams): ReadonlyMap<string, Parameter> {
+  const found = new Map(leaves(withoutAdapter(params)).map(([path, t]) => [path, plain(t)]));
+  adaptedLayers(params).forEach((layer, i) => {
+    for (const [name, weight] of Object.entries(layer)) {
+      if (!isTensor(weight)) found.set(`layers.${i}.${name}`, merged(weight as AdaptedWeight));
+    }
+  });
+  return found;
+}
+
+function plain(t: Tensor | HalfTensor): Parameter {
+  const numbers = (): Floats => isHalf(t) ? t.data as Float32Array : floats(t);
+  const { shape, dtype } = t;
+  return { shape, dtype, numbers, isExact: (other) => dtype === other || isExact(other, numbers()) };
+}
+
+function merged(weight: AdaptedWeight): Parameter {
+  const { base: { shape }, change: { a: { dtype } } } = weight;
+  return {
+    ...{ shape, dtype, isExact: (other) => other === dtype || other === "f64" },
+    numbers: () => scope(() => floats(mergedWeight(weight) as Tensor).slice()),
+  };
+}
+
+/** The element type that holds the numbers of all of these. */
+function widest(dtypes: readonly WeightDtype[]): WeightDtype {
+  const [first] = dtypes as readonly [WeightDtype],
+    own = (["f64", "f32"] as const).find((dtype) => dtypes.includes(dtype));
+  return own ?? (dtypes.every((dtype) => dtype === first) ? first : "f32");
+}
+
+/** The numbers of parameters, one at a time. */
+function* piecesOf(parts: readonly Parameter[]): Generator<Floats> {
+  for (const { numbers } of parts) yield numbers();
 }
 
 /** Whether an element type holds all of these numbers. */
@@ -62,17 +101,17 @@ function isExact(dtype: WeightDtype, values: Floats): boolean {
 const PIECE = 1 << 16;
 
 /** Matrices `[out, in]` one below the other as rows of `[in, all outs]`. */
-function* transposedPieces(parts: readonly (Tensor | HalfTensor)[]): Generator<Floats> {
+function* transposedPieces(parts: readonly Parameter[]): Generator<Floats> {
   const columns = parts[0]?.shape[1] as number;
   const width = parts.reduce((sum, { shape: [rows = 0] }) => sum + rows, 0);
   const most = Math.max(1, Math.floor(PIECE / width));
-  const numbers = parts.map(wide);
+  const all = parts.map(({ numbers }) => numbers());
   for (let column = 0; column < columns; column += most) {
     const count = Math.min(most, columns - column);
     const piece = parts[0]?.dtype === "f64" ? new Float64Array(count * width) : new Float32Array(count * width);
     let row = 0;
     for (const [i, { shape: [rows = 0] }] of parts.entries()) {
-      const values = numbers[i] as Floats;
+      const values = all[i] as Floats;
       for (let r = 0; r < rows; r++) {
         for (let c = 0; c < count; c++) piece[c * width + row + r] = values[r * columns + column + c] as number;
       }

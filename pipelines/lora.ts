@@ -1,0 +1,90 @@
+/** Adapters in the training pipelines: the flags, and the policy that gets one. */
+import {
+  adaptPolicy,
+  attempt,
+  count,
+  file,
+  inputFailure,
+  loadAdapter,
+  loadPolicyAdapter,
+  number,
+  pipeline,
+  type PolicyState,
+  type Projection,
+  type SettingValues,
+  type Stage,
+  text,
+  toggle,
+  type VocabularyState,
+} from "../mod.ts";
+
+/** The settings of an adapter. */
+export const LORA = {
+  loraRank: count(0, { help: "train an adapter of this rank instead of the model (LoRA); 0: none" }),
+  loraAlpha: number(0, { atLeast: 0, help: "what it adds is multiplied by this over the rank; 0: twice the rank" }),
+  loraTargets: text("all", { help: "the matrices it changes, of q,k,v,o,gate,up,down; all: every one" }),
+  rsLora: toggle(false, { help: "alpha over the root of the rank" }),
+  dora: toggle(false, { help: "learn the norms of rows apart from their directions" }),
+  adapter: file({ kind: "folder", help: "go on with an adapter of the model, in PEFT's form, instead of a fresh one" }),
+  merge: toggle(false, { help: "write the model with its adapter multiplied in, instead of the adapter alone" }),
+} as const;
+
+/** Peak learning rates of a model that is given, and of an adapter of it: ten times that, as it is small and begins at 0. */
+export function ratesWith(model: number): Readonly<Record<string, number>> {
+  const adapter = Number((10 * model).toPrecision(3));
+  return { "model loraRank": adapter, "model adapter": adapter, model };
+}
+
+type Lora = Omit<SettingValues<typeof LORA>, "merge">;
+
+const TARGETS: Readonly<Record<string, Projection>> = {
+  ...{ q: "query", k: "key", v: "value", o: "output", gate: "gate", up: "up", down: "down" },
+};
+
+/** Whether these settings train an adapter. */
+export function isAdapted({ loraRank, adapter }: Pick<Lora, "loraRank" | "adapter">): boolean {
+  return loraRank > 0 || adapter !== null;
+}
+
+/** What is wrong with the settings, a sentence each. */
+function faultsOf(s: Lora): readonly string[] {
+  const given = [
+    ...s.loraAlpha > 0 ? ["--lora-alpha"] : [],
+    ...s.loraTargets === "all" ? [] : ["--lora-targets"],
+    ...s.rsLora ? ["--rs-lora"] : [],
+    ...s.dora ? ["--dora"] : [],
+  ];
+  if (s.adapter !== null && s.loraRank > 0) {
+    return ["Cannot read --lora-rank as --adapter says the rank: give one of them"];
+  }
+  if (s.loraRank === 0 && given.length > 0) {
+    const rule = s.adapter === null ? "there is no adapter: give --lora-rank, too" : "the --adapter says it";
+    return [`Cannot read ${given.join(", ")} as ${rule}`];
+  }
+  const unknown = targetsOf(s)?.find((name) => !Object.hasOwn(TARGETS, name));
+  return unknown === undefined ? [] : [
+    `Cannot read --lora-targets as it must name some of q,k,v,o,gate,up,down with commas between: one is "${unknown}"`,
+  ];
+}
+
+function targetsOf({ loraTargets }: Lora): readonly string[] | undefined {
+  return loraTargets === "all" ? undefined : loraTargets.split(",").map((name) => name.trim().replace(/_proj$/, ""));
+}
+
+function adapting(s: Lora): Stage<Pick<PolicyState, "config" | "policy">, Pick<PolicyState, "policy">> {
+  const faults = faultsOf(s), { adapter, loraRank: rank, loraAlpha: alpha, rsLora, dora } = s;
+  if (faults.length > 0) return attempt("adaptPolicy", () => inputFailure(...faults), { needs: [], adds: ["policy"] });
+  if (adapter !== null) return loadPolicyAdapter(() => loadAdapter(adapter), { name: adapter });
+  const targets = targetsOf(s)?.map((name) => TARGETS[name] as Projection);
+  return adaptPolicy({ rank, rsLora, dora, ...alpha > 0 && { alpha }, ...targets !== undefined && { targets } });
+}
+
+/** The stage that makes a policy, which gets an adapter if these settings train one. */
+export function withAdapterOf<Needs extends VocabularyState>(
+  s: Lora,
+  stage: Stage<Needs, Pick<PolicyState, "policy">>,
+): Stage<Needs, Pick<PolicyState, "policy">> {
+  if (!isAdapted(s) && faultsOf(s).length === 0) return stage;
+  const stages: readonly Stage<never, object>[] = [stage, adapting(s)];
+  return pipeline("adapted", stages) as Stage<Needs, Pick<PolicyState, "policy">>;
+}
