@@ -11,12 +11,11 @@ import {
   refLogps,
   tokenize,
 } from "../mod.ts";
-import { ratesWith } from "./lora.ts";
 import { main } from "./main.ts";
 import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { alignmentSizes } from "./sizes.ts";
 import { summary } from "./summary.ts";
-import { training, trainingFields } from "./training.ts";
+import { ratesWith, training, trainingFields } from "./training.ts";
 
 export const settings = define({
   beta: number(0.2, { above: 0, help: "strength of the pull to the reference policy" }),

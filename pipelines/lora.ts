@@ -29,12 +29,6 @@ export const LORA = {
   merge: toggle(false, { help: "write the model with its adapter multiplied in, instead of the adapter alone" }),
 } as const;
 
-/** Peak learning rates of a model that is given, and of an adapter of it: ten times that, as it is small and begins at 0. */
-export function ratesWith(model: number): Readonly<Record<string, number>> {
-  const adapter = Number((10 * model).toPrecision(3));
-  return { "model loraRank": adapter, "model adapter": adapter, model };
-}
-
 type Lora = Omit<SettingValues<typeof LORA>, "merge">;
 
 const TARGETS: Readonly<Record<string, Projection>> = {

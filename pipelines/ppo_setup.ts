@@ -29,8 +29,7 @@ import {
 } from "../mod.ts";
 import { fitting, judgeReward, margins, settings } from "./reward.ts";
 import { SETUP } from "./setup.ts";
-import { ratesWith } from "./lora.ts";
-import { optimizerFields, optimizerOptions } from "./training.ts";
+import { optimizerFields, optimizerOptions, ratesWith } from "./training.ts";
 
 /** How policy and critic learn, and what KL costs. */
 export const OPTIMIZER = {

@@ -20,11 +20,10 @@ import {
   tokenize,
   type ValidationState,
 } from "../mod.ts";
-import { ratesWith } from "./lora.ts";
 import { main } from "./main.ts";
 import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
-import { training, trainingFields } from "./training.ts";
+import { ratesWith, training, trainingFields } from "./training.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
 
 const { world: _, prompts: __, ...setup } = SETUP;

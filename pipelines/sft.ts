@@ -1,11 +1,11 @@
 /** Supervised fine-tuning, the warm start alone: `deno run pipelines/sft.ts`. */
 import { count, define, evaluateLikelihood, freezeRef, number, pipeline, sftUpdate } from "../mod.ts";
-import { LORA, ratesWith } from "./lora.ts";
+import { LORA } from "./lora.ts";
 import { main } from "./main.ts";
 import { demonstrations, judgeReplies, SETUP, untuned } from "./setup.ts";
 import { textSizes } from "./sizes.ts";
 import { sftSummary } from "./summary.ts";
-import { training, trainingFields } from "./training.ts";
+import { ratesWith, training, trainingFields } from "./training.ts";
 
 const { data, rows, model, modelHash, overflow, heldOut, context, world, prompts } = SETUP;
 

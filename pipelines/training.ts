@@ -72,6 +72,12 @@ export function trainingFields(defaults: Partial<Defaults> = {}): typeof BATCHES
   return { ...BATCHES, ...optimizerFields(defaults) };
 }
 
+/** Peak learning rates of a model that is given, and of an adapter of it: ten times that, as it is small and begins at 0. */
+export function ratesWith(model: number): Readonly<Record<string, number>> {
+  const adapter = Number((10 * model).toPrecision(3));
+  return { "model loraRank": adapter, "model adapter": adapter, model };
+}
+
 /** How an optimizer goes on, in the library's words. */
 export function optimizerOptions(s: SettingValues<OptimizerFields>): Omit<OptimizerOptions, "lr"> {
   const { schedule, warmup, warmupFrom, weightDecay, maxGradNorm } = s;
