@@ -165,6 +165,18 @@ export type { Message, Prompt } from "./lib/data/chat.ts";
 export { decode, encode, isPretrained, type Tokenizer, vocabSizeOf } from "./lib/data/tokenizer.ts";
 export type { BytePairTokenizer } from "./lib/data/byte_pair.ts";
 export type { PretrainedTokenizer } from "./lib/data/pretrained.ts";
+export {
+  type ChatMessage,
+  type ChatOptions,
+  type ChatSegment,
+  chatSegments,
+  renderChat,
+} from "./lib/data/chat_template.ts";
+export type { Rendered } from "./lib/data/template/render.ts";
+export type { Span } from "./lib/data/template/execute.ts";
+export { encodeChat, type EncodedChat } from "./lib/data/pretrained_chat.ts";
+export { type Offsets, tokenOffsets } from "./lib/data/token_offsets.ts";
+export { type TextStream, textStream } from "./lib/data/text_stream.ts";
 export { type ReadTokenizer, readTokenizer, TOKENIZER_FILES } from "./lib/data/read_tokenizer.ts";
 export { trainTokenizer, type TrainTokenizerOptions } from "./lib/data/train_tokenizer.ts";
 export { tokenizerFromJson } from "./lib/data/tokenizer_from_json.ts";

@@ -8,8 +8,8 @@
 import type { BytePairTokenizer } from "./byte_pair.ts";
 import { ASSISTANT, END, USER } from "./chat_tokens.ts";
 import { reading } from "./pretrained.ts";
-import { continuationIds, pretrainedPromptIds } from "./pretrained_chat.ts";
 import { NO_TOKENIZER } from "./id_tokenizer.ts";
+import { continuationIds, pretrainedEnds, pretrainedPromptIds } from "./pretrained_chat.ts";
 import { decode, encode, isIdTokenizer, isPretrained, type Tokenizer } from "./tokenizer.ts";
 
 /** One turn of a conversation; a system message may only come first. */
@@ -45,8 +45,8 @@ function specialTokensOf(tokenizer: Tokenizer): Readonly<Record<string, number>>
 }
 
 /**
- * The tokens that end a completion. The first is the one that `encodeCompletion` writes; a pretrained model may know more,
- * from `eos_token_id` in its `generation_config.json`.
+ * The tokens that end a completion. The first is the one that `encodeCompletion` writes: of a pretrained model the one that
+ * its chat template writes behind an answer, or `eos_token`; it may know more, from its `generation_config.json`.
  *
  * @returns ids, at least one unless a model without a tokenizer names none
  * @throws {RangeError} if the tokenizer has none
@@ -54,7 +54,7 @@ function specialTokensOf(tokenizer: Tokenizer): Readonly<Record<string, number>>
 export function endIds(tokenizer: Tokenizer): readonly number[] {
   if (isIdTokenizer(tokenizer)) return tokenizer.ends;
   if (!isPretrained(tokenizer)) return [specialId(tokenizer, END)];
-  const { ends } = reading(tokenizer);
+  const ends = pretrainedEnds(tokenizer);
   if (ends.length > 0) return ends;
   throw new RangeError(
     "Cannot end a completion as tokenizer_config.json must name an eos_token that the tokenizer has: it names none",

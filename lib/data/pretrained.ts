@@ -8,6 +8,8 @@ import { exactSteps } from "./tokenizer_steps.ts";
 export type PretrainedTokenizer = {
   /** Texts of `tokenizer.json` and of the files beside it that concern text, by file name. */
   readonly files: Readonly<Record<string, string>>;
+  /** What chat templates take for now, as `2024-07-26T12:30:45`; it is data, so that a run can be repeated. */
+  readonly now?: string;
 };
 
 /** What the files say, read once. */
@@ -23,9 +25,14 @@ export type Reading = {
   readonly lead: readonly number[];
   /** Chat templates by name. */
   readonly templates: Readonly<Record<string, string>>;
+  /** What `strftime_now` tells. */
+  readonly now: string;
 };
 
 type Fields = Readonly<Record<string, unknown>>;
+
+/** The day that Llama 3's templates fall back to. */
+const NOW = "2024-07-26T00:00:00";
 
 // A memory of a pure function's results: it shows only in the time taken, and goes when the tokenizer goes.
 const readings = new WeakMap<PretrainedTokenizer, Reading>();
@@ -38,7 +45,7 @@ const readings = new WeakMap<PretrainedTokenizer, Reading>();
 export function reading(tokenizer: PretrainedTokenizer): Reading {
   const known = readings.get(tokenizer);
   if (known) return known;
-  const made = read(tokenizer.files);
+  const made = { ...read(tokenizer.files), now: tokenizer.now ?? NOW };
   readings.set(tokenizer, made);
   return made;
 }
@@ -47,7 +54,7 @@ function fieldsOf(value: unknown): Fields {
   return typeof value === "object" && value !== null ? value as Fields : {};
 }
 
-function read(files: PretrainedTokenizer["files"]): Reading {
+function read(files: PretrainedTokenizer["files"]): Omit<Reading, "now"> {
   const json = (name: string): Fields => fieldsOf(JSON.parse(files[name] ?? "{}"));
   const config = json("tokenizer_config.json");
   const named = namedTokens({ ...json("special_tokens_map.json"), ...config });

@@ -6,7 +6,11 @@ import { pipe } from "@fp-ts/core/Function";
 import { all, type Failure, inputFailure, left, type Result, right, traverse } from "../result.ts";
 import { CHAT_TEMPLATE, CHAT_TOKENS } from "./chat_tokens.ts";
 import { shown } from "./issue.ts";
+import { templateSentence } from "./chat_template.ts";
 import { type PretrainedTokenizer, reading } from "./pretrained.ts";
+import { beginsSequence } from "./pretrained_chat.ts";
+import { parseTemplate } from "./template/parse.ts";
+import { TemplateError } from "./template/template_error.ts";
 import type { Tokenizer } from "./tokenizer.ts";
 import { tokenizerFromJson } from "./tokenizer_from_json.ts";
 
@@ -37,6 +41,8 @@ const MOST_IDS = 4_000_000;
  * The tokenizer of a model's folder: byte-level BPE, BPE of SentencePiece's kind, Unigram or WordPiece.
  *
  * @param files texts by file name: `tokenizer.json`, and of `TOKENIZER_FILES` those that are there
+ * @param options `now`: what chat templates take for now, as `2024-07-26T12:30:45` (that day by default, so that a run can
+ * be repeated)
  * @returns the tokenizer, or a sentence for everything that keeps the files from being one
  * @example
  * ```ts
@@ -45,7 +51,10 @@ const MOST_IDS = 4_000_000;
  * readTokenizer({ "tokenizer.json": file }); // right({ tokenizer, warnings: [] })
  * ```
  */
-export function readTokenizer(files: Readonly<Record<string, string>>): Result<Failure, ReadTokenizer> {
+export function readTokenizer(
+  files: Readonly<Record<string, string>>,
+  { now }: { readonly now?: string } = {},
+): Result<Failure, ReadTokenizer> {
   const kept = Object.fromEntries(TOKENIZER_FILES.flatMap((name) => {
     const text = files[name];
     return text === undefined ? [] : [[name, text] as const];
@@ -55,7 +64,10 @@ export function readTokenizer(files: Readonly<Record<string, string>>): Result<F
     E.flatMap((json): Read<ReadTokenizer> => {
       const own = ownTokenizer(kept, json);
       if (own) return right({ tokenizer: own, warnings: [] });
-      return pipe(checkFile(json["tokenizer.json"] ?? {}), E.flatMap(() => check({ files: kept })));
+      return pipe(
+        checkFile(json["tokenizer.json"] ?? {}),
+        E.flatMap(() => check({ files: kept, ...now !== undefined && { now } })),
+      );
     }),
     E.match((errors) => inputFailure(...errors), right),
   );
@@ -163,19 +175,38 @@ function checkMerges({ merges }: Fields, tokens: ReadonlySet<unknown>): Read<unk
 /** The tokenizer, tried; what the package cannot do is an error of its own. */
 function check(tokenizer: PretrainedTokenizer): Read<ReadTokenizer> {
   try {
-    const { vocabSize, engine, templates } = reading(tokenizer);
-    const gaps = vocabSize - engine.get_vocab().size;
-    const template = templates.default === undefined && Object.keys(templates).length === 0;
-    return right({
-      tokenizer,
-      warnings: [
-        ...gaps > 0 ? [`${gaps} ids of the tokenizer belong to no token: they decode to nothing`] : [],
-        ...template
-          ? ["The model has no chat template: a prompt is its plain text, and a completion its text and the end token"]
-          : [],
-      ],
-    });
+    reading(tokenizer);
   } catch (error) {
     return left([`Cannot read tokenizer.json as it must be one that can be computed: ${(error as Error).message}`]);
   }
+  const fault = templateFault(tokenizer);
+  return fault === undefined ? right({ tokenizer, warnings: remarks(tokenizer) }) : left([fault]);
+}
+
+/** What keeps the chat template from being used at all. */
+function templateFault(tokenizer: PretrainedTokenizer): string | undefined {
+  try {
+    for (const template of Object.values(reading(tokenizer).templates)) parseTemplate(template);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof TemplateError)) throw error;
+    return `${templateSentence(error)}. A chat_template.jinja in the folder takes its place`;
+  }
+}
+
+function remarks(tokenizer: PretrainedTokenizer): readonly string[] {
+  const { vocabSize, engine, templates, lead, now } = reading(tokenizer);
+  const gaps = vocabSize - engine.get_vocab().size;
+  const all = Object.values(templates).join();
+  const plain =
+    "a prompt is its plain text, several turns are a dialogue of Human: and Assistant:, and a completion is " +
+    "its text and the end token";
+  return [
+    ...gaps > 0 ? [`${gaps} ids of the tokenizer belong to no token: they decode to nothing`] : [],
+    ...all === "" ? [`The model has no chat template: ${plain}`] : [],
+    ...all !== "" && lead.length > 0 && !beginsSequence(tokenizer)
+      ? ["The chat template does not begin with what the tokenizer puts before a text: it is put before prompts, once"]
+      : [],
+    ...all.includes("strftime_now") ? [`The chat template writes the date: it writes ${now.slice(0, 10)}`] : [],
+  ];
 }
