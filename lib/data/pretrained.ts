@@ -16,6 +16,9 @@ export type PretrainedTokenizer = {
 export type Reading = {
   readonly engine: Engine;
   readonly vocabSize: number;
+  /** The steps before and after the model, as `tokenizer.json` has them. */
+  readonly normalizer: unknown;
+  readonly decoder: unknown;
   /** Special tokens by name: `bos_token`, `eos_token`, … */
   readonly named: Readonly<Record<string, string>>;
   readonly specialIds: ReadonlySet<number>;
@@ -65,8 +68,11 @@ function read(files: PretrainedTokenizer["files"]): Omit<Reading, "now"> {
     named[name] === undefined ? undefined : engine.token_to_id(named[name]);
   const eos = idOf("eos_token");
   const more = [json("generation_config.json").eos_token_id as number | readonly number[] ?? []].flat();
+  const { normalizer, decoder } = json("tokenizer.json");
   return {
     engine,
+    normalizer,
+    decoder,
     named,
     vocabSize: engine.get_vocab().values().reduce((most, id) => Math.max(most, id + 1), 0),
     specialIds: new Set(engine.get_added_tokens_decoder().values().filter((t) => t.special).map((t) => t.id)),

@@ -118,7 +118,11 @@ function checkFile(json: Fields): Read<unknown> {
   const ids = vocabulary(model);
   const added = Array.isArray(json.added_tokens) ? json.added_tokens.map(fieldsOf) : [];
   const off = ["dropout", "continuing_subword_prefix"].filter((name) => model.type === "BPE" && model[name]);
+  const kind = ["BPE", "Unigram", "WordPiece"].includes(model.type as string)
+    ? right(0)
+    : refuse("tokenizer.json", 'model.type must be "BPE", "Unigram", "WordPiece"', model.type);
   return all({
+    kind,
     ids: checkIds([...ids, ...added.map((t) => [t.content, t.id] as const)]),
     unique: checkUnique(ids),
     merges: model.type === "BPE" ? checkMerges(model, new Set(ids.map(([token]) => token))) : right(0),
@@ -196,7 +200,7 @@ function templateFault(tokenizer: PretrainedTokenizer): string | undefined {
 
 function remarks(tokenizer: PretrainedTokenizer): readonly string[] {
   const { vocabSize, engine, templates, lead, now } = reading(tokenizer);
-  const gaps = vocabSize - engine.get_vocab().size;
+  const gaps = vocabSize - engine.get_vocab().keys().filter((token) => token !== undefined).toArray().length;
   const all = Object.values(templates).join();
   const plain =
     "a prompt is its plain text, several turns are a dialogue of Human: and Assistant:, and a completion is " +

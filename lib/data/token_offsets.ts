@@ -18,56 +18,64 @@ function stepNames(step: unknown): readonly string[] {
   return [...typeof type === "string" ? [type] : [], ...Object.values(rest).flat().flatMap(stepNames)];
 }
 
-/** The bytes that tokens of this tokenizer spell, by token. */
-function speller(tokenizer: PretrainedTokenizer): (token: string, added: boolean) => Uint8Array {
-  const { decoder } = JSON.parse(tokenizer.files["tokenizer.json"] ?? "{}") as { readonly decoder?: unknown };
-  const names = stepNames(decoder);
-  return (token, added) => {
-    if (added) return UTF8.encode(token);
-    if (names.includes("ByteLevel")) return bytesOf(token) ?? UTF8.encode(token);
-    const byte = names.includes("ByteFallback") ? BYTE.exec(token)?.[1] : undefined;
-    if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16));
-    const piece = names.includes("WordPiece") ? token.replace(/^##/, "") : token.replaceAll("▁", " ");
-    return UTF8.encode(piece);
-  };
+/** The bytes that a token spells, by the steps of the decoder. */
+function spell(token: string, decoder: readonly string[]): Uint8Array {
+  if (decoder.includes("ByteLevel")) return bytesOf(token) ?? UTF8.encode(token);
+  const byte = decoder.includes("ByteFallback") ? BYTE.exec(token)?.[1] : undefined;
+  if (byte !== undefined) return Uint8Array.of(parseInt(byte, 16));
+  return UTF8.encode(decoder.includes("WordPiece") ? token.replace(/^##/, "") : token.replaceAll("▁", " "));
 }
 
 /**
- * The stretches of a text that its tokens stand for; bytes of one character all have that character's.
+ * The stretches of a text that its tokens stand for; bytes of one character all have that character's, and a blank that
+ * was put before a text has the first one's.
  *
  * @returns one for each token of `encode(tokenizer, text)`, or undefined where the tokenizer changes the text so that they
  * cannot be told
  */
 export function tokenOffsets(tokenizer: PretrainedTokenizer, text: string): readonly Offsets[] | undefined {
-  const { engine } = reading(tokenizer);
-  const spell = speller(tokenizer);
+  const { engine, normalizer, decoder: steps } = reading(tokenizer);
+  const [decoder, isPrefixed] = [stepNames(steps), stepNames(normalizer).includes("Prepend")];
   const added = new Set(engine.get_added_tokens_decoder().values().map(({ content }) => content));
-  const bytes = bytesAs(tokenizer, text.toWellFormed());
-  const places = placesOf(text);
-  let at = 0;
+  const { bytes, starts: from, ends } = spread(text, normalizer);
   const found: Offsets[] = [];
+  let at = 0;
+  let begins = isPrefixed;
   for (const token of engine.encode(text.toWellFormed(), { add_special_tokens: false }).tokens) {
-    const spelled = spell(token, added.has(token));
-    const start = findAt(bytes, at, spelled);
-    if (start === undefined) return undefined;
-    const [from, length] = start;
-    at = from + length;
-    found.push(
-      length === 0
-        ? [places[from]!, places[from]!]
-        : [places[from] as number, (places[at - 1] as number) + widthAt(text, places[at - 1]!)],
-    );
+    const spelled = added.has(token) ? UTF8.encode(token) : spell(token, decoder);
+    const place = findAt(bytes, at, begins && !added.has(token) ? spelled.subarray(1) : spelled);
+    if (place === undefined) return undefined;
+    at = place[0] + place[1];
+    found.push([from[place[0]] ?? text.length, ends[Math.max(place[0], at - 1)] ?? text.length]);
+    begins = isPrefixed && added.has(token);
   }
   return found;
 }
 
-/** The bytes of a text, in lower case where the tokenizer makes it so and no byte moves. */
-function bytesAs(tokenizer: PretrainedTokenizer, text: string): Uint8Array {
-  const bytes = UTF8.encode(text);
-  const { normalizer } = JSON.parse(tokenizer.files["tokenizer.json"] ?? "{}") as { readonly normalizer?: unknown };
-  if (!/"lowercase":true|"type":"Lowercase"/.test(JSON.stringify(normalizer ?? null))) return bytes;
-  const lower = UTF8.encode(text.toLowerCase());
-  return lower.length === bytes.length ? lower : bytes;
+/** The bytes that the tokenizer sees of a text, and where in it the character of each begins and ends. */
+interface Spread {
+  readonly bytes: Uint8Array;
+  readonly starts: readonly number[];
+  readonly ends: readonly number[];
+}
+
+/** A character, or where characters are composed one with the marks that go with it. */
+const ONE = /[\s\S]/gu;
+const COMPOSED = /\P{M}\p{M}*|\p{M}+/gu;
+
+function spread(text: string, normalizer: unknown): Spread {
+  const form = stepNames(normalizer).find((name) => /^NFK?[CD]$/.test(name));
+  const isLower = /"lowercase":true|"type":"Lowercase"/.test(JSON.stringify(normalizer ?? null));
+  const bytes: number[] = [], starts: number[] = [], ends: number[] = [];
+  let at = 0;
+  for (const piece of text.toWellFormed().match(form === undefined ? ONE : COMPOSED) ?? []) {
+    const formed = form === undefined ? piece : piece.normalize(form);
+    for (const byte of UTF8.encode(isLower ? formed.toLowerCase() : formed)) {
+      bytes.push(byte), starts.push(at), ends.push(at + piece.length);
+    }
+    at += piece.length;
+  }
+  return { bytes: Uint8Array.from(bytes), starts, ends };
 }
 
 /** Where a spelling stands from `at` on: there, without the space that was put before a text, or after spaces. */
@@ -84,21 +92,4 @@ function findAt(
     if (!SPACES.includes(bytes[from] as number)) return undefined;
   }
   return undefined;
-}
-
-/** The UTF-16 place of the character that each byte belongs to, and behind the last the text's length. */
-function placesOf(text: string): Int32Array {
-  const places: number[] = [];
-  let at = 0;
-  for (const character of text) {
-    const point = character.codePointAt(0) as number;
-    const width = point < 0x80 ? 1 : point < 0x800 ? 2 : point < 0x10000 ? 3 : 4;
-    for (let i = 0; i < width; i++) places.push(at);
-    at += character.length;
-  }
-  return Int32Array.from([...places, at]);
-}
-
-function widthAt(text: string, at: number): number {
-  return (text.codePointAt(at) as number) > 0xffff ? 2 : 1;
 }

@@ -78,7 +78,7 @@ function exactSplit(step: Fields): Fields {
   const others = String.raw`(?:(?!${pattern})[\s\S])`;
   switch (String(step.behavior).toLowerCase().replaceAll("_", "")) {
     case "removed":
-      return step;
+      return inverted ? step : split(`${others}+`, "Removed", true); // a split would keep what a group matched
     case "isolated":
       return { ...step, invert: false };
     case "contiguous":

@@ -11,10 +11,14 @@ const MOST_DEPTH = 150;
 export interface Budget {
   /** Takes so many steps. */
   readonly spend: (steps: number) => void;
+  /** Takes the steps of looking through a value once. */
+  readonly look: (value: Value) => void;
   /** A text, if it is not too long. */
   readonly text: (text: string) => string;
   /** A list, if it is not too long. */
   readonly list: (items: readonly Value[]) => readonly Value[];
+  /** Counts a text as written. */
+  readonly write: (text: string) => void;
   /** Checks a length before anything that long is made. */
   readonly length: (length: number) => void;
   /** Computes something one level deeper. */
@@ -25,6 +29,7 @@ export interface Budget {
 export function budget(): Budget {
   let steps = 0;
   let depth = 0;
+  let written = 0;
   const stop = (rule: string): TemplateError => new TemplateError("limit", rule);
   const spend = (some: number): void => {
     steps += some;
@@ -37,6 +42,16 @@ export function budget(): Budget {
   return {
     spend,
     length,
+    write: ({ length: size }) => {
+      spend(size / 64);
+      written += size;
+      if (written > MOST_CHARACTERS) throw stop(`it must write at most ${MOST_CHARACTERS} characters`);
+    },
+    look: (value) => {
+      if (typeof value === "string" || Array.isArray(value)) spend(value.length / 16);
+      else if (value instanceof Map) spend(value.size / 4);
+      else if (typeof value === "object" && value !== null && "items" in value) spend(value.items.length / 16);
+    },
     text: (text) => (length(text.length), text),
     list: (items) => {
       if (items.length > MOST_ITEMS) throw stop(`a list must have at most ${MOST_ITEMS} items`);

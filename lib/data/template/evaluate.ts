@@ -123,6 +123,7 @@ export function filtered(value: Value, filter: Filter["filter"], scope: Scope): 
   const [name, args] = filter.type === "Identifier"
     ? [filter.value, { positional: [], named: new Map<string, Value>() }]
     : [filter.callee.type === "Identifier" ? filter.callee.value : "", argsOf(filter, scope)];
+  scope.budget.look(value);
   return (FILTERS[name] as (typeof FILTERS)[string])(value, args, scope.budget);
 }
 

@@ -32,7 +32,8 @@ export const output = (): Output => ({ parts: [], length: 0, spans: [] });
 
 function write(text: string, out: Output, scope: Scope): void {
   out.parts.push(text);
-  scope.budget.length(out.length += text.length);
+  out.length += text.length;
+  scope.budget.write(text);
 }
 
 /** Carries statements out, up to a jump. */
@@ -115,6 +116,7 @@ function loop({ loopvar, iterable, body, defaultBlock }: For, scope: Scope, out:
   if (items.length === 0) return void execute(defaultBlock, inside(scope), out);
   const seen: { changed?: Value } = {};
   for (let at = 0; at < items.length; at++) {
+    scope.budget.spend(4);
     const turn = inside(scope);
     turn.names.set("loop", loopAt(items, at, seen));
     bindTo(loopvar, items[at] as Value, turn);
@@ -124,37 +126,53 @@ function loop({ loopvar, iterable, body, defaultBlock }: For, scope: Scope, out:
 
 /** The `loop` of one turn; `seen` is what `loop.changed` was last asked about. */
 function loopAt(items: readonly Value[], at: number, seen: { changed?: Value }): Loop {
-  const [i, n] = [BigInt(at), BigInt(items.length)];
-  const neighbour = (index: number, name: string): Value => {
-    const item = items[index];
-    return item === undefined ? { kind: "undefined", what: name } : item;
-  };
-  const attributes: Readonly<Record<string, () => Value>> = {
-    index: () => i + 1n,
-    index0: () => i,
-    revindex: () => n - i,
-    revindex0: () => n - i - 1n,
-    first: () => at === 0,
-    last: () => at === items.length - 1,
-    length: () => n,
-    previtem: () => neighbour(at - 1, "there is no previous item, which"),
-    nextitem: () => neighbour(at + 1, "there is no next item, which"),
-    cycle: () => method("cycle", ({ positional }) => positional[at % positional.length] as Value),
-    changed: () =>
-      method("changed", ({ positional }) => {
+  return { kind: "loop", attribute: (name) => loopAttribute(name, items, at, seen) };
+}
+
+function loopAttribute(
+  name: string,
+  items: readonly Value[],
+  at: number,
+  seen: { changed?: Value },
+): Value | undefined {
+  const neighbour = (index: number, which: string): Value =>
+    items[index] === undefined ? { kind: "undefined", what: `the ${which} item of a loop's end, which` } : items[index];
+  switch (name) {
+    case "index":
+      return BigInt(at + 1);
+    case "index0":
+      return BigInt(at);
+    case "revindex":
+      return BigInt(items.length - at);
+    case "revindex0":
+      return BigInt(items.length - at - 1);
+    case "first":
+      return at === 0;
+    case "last":
+      return at === items.length - 1;
+    case "length":
+      return BigInt(items.length);
+    case "previtem":
+      return neighbour(at - 1, "previous");
+    case "nextitem":
+      return neighbour(at + 1, "next");
+    case "cycle":
+      return method("cycle", ({ positional }) => {
+        if (positional.length === 0) throw fault("no items for cycling given");
+        return positional[at % positional.length] as Value;
+      });
+    case "changed":
+      return method("changed", ({ positional }) => {
         const now = tuple(...positional);
         const changed = seen.changed === undefined || !equal(seen.changed, now);
         seen.changed = now;
         return changed;
-      }),
-  };
-  return {
-    kind: "loop",
-    attribute: (name) => {
-      if (["depth", "depth0"].includes(name)) throw unsupported(`loop.${name}`);
-      return Object.hasOwn(attributes, name) ? attributes[name]?.() : undefined;
-    },
-  };
+      });
+    case "depth":
+    case "depth0":
+      throw unsupported(`loop.${name}`);
+  }
+  return undefined;
 }
 
 const method = (name: string, call: Callable["call"]): Callable => ({ kind: "function", name, call });

@@ -96,7 +96,9 @@ function toJson(value: Value, args: Args, budget: Budget): string {
 
 function absolute(value: Value): Value {
   if (typeof value === "bigint") return value < 0n ? -value : value;
-  if (typeof value === "number") return Math.abs(value);
+  if (typeof value === "number" || typeof value === "boolean") {
+    return typeof value === "number" ? Math.abs(value) : BigInt(value);
+  }
   throw fault(`bad operand type for abs(): '${typeName(value)}'`);
 }
 

@@ -151,7 +151,7 @@ export function methodOf(value: Value, name: string, budget: Budget): Value | un
   ): Value | undefined => {
     if (REFUSED[type].includes(name)) throw unsupported(`the method ${name} of a ${type}`);
     const method = Object.hasOwn(table, name) ? table[name] : undefined;
-    return method && { kind: "function", name, call: (args) => (budget.spend(1), method(self, args, budget)) };
+    return method && { kind: "function", name, call: (args) => (budget.look(self), method(self, args, budget)) };
   };
   if (typeof value === "string") return bound(value, STRING, "str");
   if (isDict(value)) return bound(value, DICT, "dict");

@@ -94,7 +94,7 @@ function check(expression: Expression): void {
     case "TupleLiteral":
       return expression.value.forEach(check);
     case "Identifier":
-      if (["varargs", "kwargs"].includes(expression.value)) throw unsupported(expression.value);
+      if (["varargs", "kwargs", "self"].includes(expression.value)) throw unsupported(expression.value);
       return;
     case "MemberExpression":
       check(expression.object);

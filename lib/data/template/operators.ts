@@ -23,6 +23,7 @@ export function undefinedFault({ what }: Undefined): Error {
 
 /** `a operator b`, but for `and` and `or`, which may not look at b. */
 export function binary(operator: string, a: Value, b: Value, budget: Budget): Value {
+  budget.look(b);
   switch (operator) {
     case "~":
       return budget.text(textOf(a) + textOf(b));
@@ -61,6 +62,7 @@ function contains(container: Value, item: Value, budget: Budget): boolean {
     throw fault(`'in <string>' requires string as left operand, not ${typeName(item)}`);
   }
   if (isDict(container)) {
+    if (isDict(item) || isList(item)) throw fault(`unhashable type: '${typeName(item)}'`);
     return typeof item === "string" || typeof item === "bigint" ? container.has(keyOf(item)) : false;
   }
   const items = budget.list(itemsOf(container));

@@ -6,6 +6,7 @@ type Test = (value: Value) => boolean;
 
 const whole = (value: Value): bigint => {
   if (typeof value === "bigint") return value;
+  if (typeof value === "boolean") return BigInt(value);
   throw fault("not all arguments converted during string formatting");
 };
 const isSequence: Test = (value) =>
@@ -26,7 +27,7 @@ export const TESTS: Readonly<Record<string, Test>> = {
   mapping: isDict,
   sequence: isSequence,
   iterable: (value) => isSequence(value) || isKind(value, "view", "iterator"),
-  callable: (value) => isKind(value, "function"),
+  callable: (value) => isKind(value, "function", "undefined"),
   odd: (value) => (whole(value) % 2n + 2n) % 2n === 1n,
   even: (value) => whole(value) % 2n === 0n,
 };
