@@ -128,7 +128,7 @@ async function withModel<T>(
     const description = {
       ...{ config, texts: texts.right, parameters },
       form: {
-        ...{ modelType, json, prefix, dtypes, ...origin },
+        ...{ modelType, json, text: file.right.text, prefix, dtypes, ...origin },
         ...generation !== undefined && { generation },
       },
       stored: storedBytes(Array.from(weights.values(), ({ stored }) => stored)),

@@ -8,6 +8,7 @@ import type { Adapter } from "../model/lora.ts";
 import { writePeft } from "../model/peft.ts";
 import { layoutOf } from "../model/hf/layout.ts";
 import { classOf, type ModelForm, withDtype } from "../model/hf/form.ts";
+import { parseForWriting } from "../model/hf/json_text.ts";
 import { fileTensors } from "../model/hf/write_params.ts";
 import { llamaForm } from "../model/llama.ts";
 import { safetensorsChunks, type WeightDtype, type Writing, writing } from "../model/safetensors.ts";
@@ -49,7 +50,11 @@ export function modelFiles(
   const loaded = model.form !== undefined, tokens = loaded ? {} : tokensOf(tokenizer);
   const generation = loaded ? form.generation : json(tokens);
   return {
-    "config.json": json({ ...withDtype(form.json, tensors.map(([, t]) => t.dtype)), ...kind, ...tokens }),
+    "config.json": json({
+      ...withDtype(form.text === undefined ? form.json : parseForWriting(form.text), tensors.map(([, t]) => t.dtype)),
+      ...kind,
+      ...tokens,
+    }),
     ..."policy" in model && generation !== undefined && { "generation_config.json": generation },
     "model.safetensors": { [Symbol.iterator]: () => safetensorsChunks(tensors) },
     ...tokenizerFiles(tokenizer, config.contextLength),

@@ -1,8 +1,10 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { worldPolicy } from "../../fixtures/world/shipped.ts";
 import { encodePrompt } from "../../lib/data/chat.ts";
 import { encode } from "../../lib/data/tokenizer.ts";
 import { tokenizerFromJson } from "../../lib/data/tokenizer_from_json.ts";
+import { initDecoder } from "../../lib/model/decoder.ts";
+import { decoderConfig } from "../../lib/model/hf/decoder_config.ts";
 import { initReward } from "../../lib/model/heads.ts";
 import { llamaParams } from "../../lib/model/llama.ts";
 import { decodeSafetensors } from "../../lib/model/safetensors.ts";
@@ -15,6 +17,8 @@ const { config, tokenizer, policy } = worldPolicy();
 type Files = ReturnType<typeof modelFiles>;
 const json = (files: Files, name: string): Record<string, unknown> => JSON.parse(files[name] as string);
 const numbers = (tree: unknown): unknown => leaves(tree).map(([path, t]) => [path, [...t.data]]);
+
+const parsed = (content: unknown): Record<string, unknown> => JSON.parse(content as string);
 
 /** The tensors of the weights file. */
 function tensorsOf(files: Files): ReadonlyMap<string, Tensor> {
@@ -57,4 +61,29 @@ Deno.test("a reward model is a classifier with one label; one that reads surpris
   const tensors = tensorsOf(reading);
   assertEquals(tensors.get("surprise.weight")?.shape, [128, 1]);
   assertEquals(tensors.get("reader.model.norm.weight")?.shape, [128]);
+});
+
+Deno.test("a model that came in files goes out in their form: names, fields, numbers as they were spelled, texts", () => {
+  const text =
+    '{"model_type":"gemma2","final_logit_softcapping":30.0,"attn_logit_softcapping":null,"rms_norm_eps":1e-06,' +
+    '"vocab_size":11,"hidden_size":8,"intermediate_size":12,"num_hidden_layers":1,"num_attention_heads":2,"head_dim":4,' +
+    '"num_key_value_heads":1,"query_pre_attn_scalar":4,"architectures":["Gemma2ForCausalLM"],"torch_dtype":"bfloat16",' +
+    '"max_position_embeddings":16}';
+  const json: Readonly<Record<string, unknown>> = JSON.parse(text), read = decoderConfig(json);
+  assert(read._tag === "Right", read._tag === "Left" ? read.left.join() : "");
+  const { modelType, config } = read.right;
+  const form = { ...{ modelType, json, text, prefix: "model.", dtypes: {} }, generation: '{"eos_token_id":1}' };
+  const model = { config, form, tokenizer: { idCount: 11, ends: [1] }, policy: initDecoder(key(0), config) };
+  const files = modelFiles(model);
+  assertEquals(Object.keys(files), ["config.json", "generation_config.json", "model.safetensors"]);
+  assertEquals(files["generation_config.json"], form.generation);
+  assertEquals(parsed(files["config.json"]), { ...json, torch_dtype: "float32" });
+  assertStringIncludes(files["config.json"] as string, '"final_logit_softcapping": 30.0,');
+  assertStringIncludes(files["config.json"] as string, '"rms_norm_eps": 1e-06,');
+  assert(tensorsOf(files).has("model.layers.0.pre_feedforward_layernorm.weight"));
+  assertEquals(parsed(modelFiles(model, "bf16")["config.json"]), json);
+  const reward = { ...initReward(key(0), model.policy), mean: 0, deviation: 1 };
+  const judge = modelFiles({ config, form, tokenizer: model.tokenizer, reward });
+  assertEquals(parsed(judge["config.json"]).architectures, ["Gemma2ForSequenceClassification"]);
+  assertEquals([...tensorsOf(judge).keys()].at(-1), "score.weight");
 });

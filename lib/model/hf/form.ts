@@ -9,6 +9,8 @@ export interface ModelForm {
   readonly modelType: ModelType;
   /** The content of `config.json`. */
   readonly json: JsonRecord;
+  /** Its text, if there was a file: numbers are written as they are spelled there. */
+  readonly text?: string;
   /** What stands before the names of all tensors but the head's. */
   readonly prefix: string;
   /** The element type of each tensor, by its name in the file. */
