@@ -81,7 +81,7 @@ Deno.test("a model that came in files goes out in their form: names, fields, num
   assertStringIncludes(files["config.json"] as string, '"final_logit_softcapping": 30.0,');
   assertStringIncludes(files["config.json"] as string, '"rms_norm_eps": 1e-06,');
   assert(tensorsOf(files).has("model.layers.0.pre_feedforward_layernorm.weight"));
-  assertEquals(parsed(modelFiles(model, "bf16")["config.json"]), json);
+  assertEquals(parsed(modelFiles(model, { dtype: "bf16" })["config.json"]), json);
   const reward = { ...initReward(key(0), model.policy), mean: 0, deviation: 1 };
   const judge = modelFiles({ config, form, tokenizer: model.tokenizer, reward });
   assertEquals(parsed(judge["config.json"]).architectures, ["Gemma2ForSequenceClassification"]);
