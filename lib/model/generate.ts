@@ -2,7 +2,8 @@
  * Generation with a key/value cache for a batch of prompts.
  *
  * The same key gives the same tokens whatever batch a prompt travels in: draws are keyed by the prompt's own tokens and
- * the sample's number, and the kernels are batch invariant. A prompt is computed once for all of its samples.
+ * the sample's number, and the kernels are batch invariant. A prompt is computed once for all of its samples. Where not
+ * all prompts are answered at the same time, the next one begins when one is done, in its rows of the cache.
  */
 import { attention, gatherRows } from "../grad/layers.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
@@ -26,6 +27,8 @@ export interface GenerateOptions extends Sampling {
   readonly maxNewTokens: number;
   /** The token that ends a completion. */
   readonly eos: number;
+  /** Most completions that are written at the same time; one prompt's always are. Default: all. The result is the same. */
+  readonly maxBatch?: number;
   /** Token sequences, of at least one token each, that end a completion too; they stay part of it. Default: none. */
   readonly stop?: readonly Int32Array[];
 }
@@ -40,7 +43,7 @@ export interface Generated {
   readonly end: "eos" | "stop" | "length";
 }
 
-/** Keys and values of every layer, `[rows, kvHeads·headDim]` each: all prompts, then a stretch for each sample. */
+/** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
 interface Cache {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
@@ -94,11 +97,17 @@ function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): 
   return { cache: { keys, values }, logits: logitsAt(gatherRows(hidden, pass.wanted), { params, config }) };
 }
 
-/** The pass over all prompts at once. */
-function prefill(prompts: readonly Int32Array[]): Pass {
+/** The pass over some prompts at once, whose rows of the cache begin at `starts`. */
+function prefill(prompts: readonly Int32Array[], starts: readonly number[]): Pass {
   const { ids, positions, segments } = pack(prompts.map((prompt) => ({ prompt, completions: [] })));
-  const last = Int32Array.from(prompts, (_, i) => (segments[i * SEGMENT + 1] as number) - 1);
-  return { ids, positions, segments, rows: ids.map((_, i) => i), wanted: last };
+  const ends = prompts.map((_, i) => segments[i * SEGMENT + 1] as number);
+  return {
+    ids,
+    positions,
+    segments: Int32Array.from(ends.flatMap((end, i) => [ends[i - 1] ?? 0, end, 0, 0, starts[i] as number, 0])),
+    rows: Int32Array.from(prompts.flatMap((prompt, i) => Array.from(prompt, (_, t) => (starts[i] as number) + t))),
+    wanted: Int32Array.from(ends, (end) => end - 1),
+  };
 }
 
 /** The pass over the newest token of every sample that goes on. */
@@ -130,31 +139,55 @@ function checkCounts(counts: Readonly<Record<string, number>>): void {
   }
 }
 
-/** Lays out the samples of all prompts in the cache. */
-function startSamples(prompts: readonly Int32Array[], config: DecoderConfig, options: GenerateOptions): Sample[] {
-  const { key, samples = 1, maxNewTokens, stop = [] } = options;
-  checkCounts({ samples, maxNewTokens });
+/** What is known of a prompt before it is answered. */
+interface Plan {
+  readonly prompt: Int32Array;
+  /** Most tokens of a completion. */
+  readonly limit: number;
+  /** Rows of the cache that it takes with its samples. */
+  readonly rows: number;
+}
+
+function plansOf(prompts: readonly Int32Array[], config: DecoderConfig, options: GenerateOptions): readonly Plan[] {
+  const { samples = 1, maxNewTokens, maxBatch = 1, stop = [] } = options;
+  checkCounts({ samples, maxNewTokens, maxBatch });
   if (stop.some((tokens) => tokens.length === 0)) {
     throw new RangeError("Cannot generate as a stop sequence must have at least one token: one is empty");
   }
-  let start = 0;
-  let cacheStart = prompts.reduce((n, p) => n + p.length, 0);
-  return prompts.flatMap((ids) => {
-    const prompt = [start, start += ids.length] as const;
-    const limit = Math.min(maxNewTokens, config.contextLength - ids.length);
+  return prompts.map((prompt) => {
+    const limit = Math.min(maxNewTokens, config.contextLength - prompt.length);
     if (limit < 1) {
       throw new RangeError(
-        `Cannot generate as a prompt of ${ids.length} tokens leaves no room in a context of ${config.contextLength}`,
+        `Cannot generate as a prompt of ${prompt.length} tokens leaves no room in a context of ${config.contextLength}`,
       );
     }
-    const promptKey = ids.reduce<Key>(fold, key);
-    return Array.from({ length: samples }, (_, n) => {
-      const draws = uniform(fold(promptKey, `sample ${n}`), limit);
-      const sample: Sample = { prompt, cacheStart, limit, draws, ids: [], logps: [] };
-      cacheStart += limit;
-      return sample;
-    });
+    return { prompt, limit, rows: prompt.length + samples * limit };
   });
+}
+
+/** Where in the cache prompts may be answered at the same time, and its rows: each has its own place, or all take turns. */
+function placesOf(
+  plans: readonly Plan[],
+  { maxBatch = Infinity, samples = 1 }: GenerateOptions,
+): { readonly places: number[]; readonly rows: number } {
+  const count = Math.max(1, Math.floor(maxBatch / samples));
+  const most = plans.reduce((n, { rows }) => Math.max(n, rows), 0);
+  const sizes = count < plans.length ? Array<number>(count).fill(most) : plans.map(({ rows }) => rows);
+  let rows = 0;
+  return { places: sizes.map((size) => (rows += size) - size), rows };
+}
+
+/** The samples of a prompt, whose rows of the cache begin at `start`. */
+function begin({ prompt, limit }: Plan, start: number, { key, samples = 1 }: GenerateOptions): readonly Sample[] {
+  const [promptKey, end] = [prompt.reduce<Key>(fold, key), start + prompt.length];
+  return Array.from({ length: samples }, (_, n): Sample => ({
+    prompt: [start, end],
+    cacheStart: end + n * limit,
+    limit,
+    draws: uniform(fold(promptKey, `sample ${n}`), limit),
+    ids: [],
+    logps: [],
+  }));
 }
 
 /** Draws the next token of a sample from a row of logits. */
@@ -188,14 +221,14 @@ export function generate(
   const { config, params } = model;
   const { kvHeads, headDim } = config.attention;
   const { dtype } = params.norm;
-  const all = startSamples(prompts, config, options);
+  const plans = plansOf(prompts, config, options);
   const { samples = 1 } = options;
-  const ended = (s: Sample): boolean => endOf(s, options) !== undefined;
+  const goesOn = (s: Sample): boolean => endOf(s, options) === undefined;
   return scope(() => {
-    const length = Math.max(0, ...all.map(({ prompt: [start, end], limit }) => end - start + limit));
+    const length = plans.reduce((n, { prompt, limit }) => Math.max(n, prompt.length + limit), 0);
     const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
-    const cacheRows = prompts.reduce((n, p) => n + p.length, 0) + all.reduce((n, s) => n + s.limit, 0);
-    const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [cacheRows, kvHeads * headDim]));
+    const { places, rows } = placesOf(plans, options);
+    const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [rows, kvHeads * headDim]));
     let cache: Cache = { keys: empty(), values: empty() };
     /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
     const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
@@ -209,15 +242,28 @@ export function generate(
         return next.cache;
       });
     };
-    step(prefill(prompts), all, (i) => Math.floor(i / samples));
-    for (let going = all.filter((s) => !ended(s)); going.length > 0; going = going.filter((s) => !ended(s))) {
-      step(decode(going), going, (i) => i);
+    const all: (readonly Sample[])[] = [];
+    let running: readonly (readonly Sample[])[] = [];
+    while (running.length > 0 || all.length < plans.length) {
+      const entering = plans.slice(all.length, all.length + places.length);
+      if (entering.length > 0) {
+        const starts = places.splice(0, entering.length);
+        const begun = entering.map((plan, i) => begin(plan, starts[i] as number, options));
+        step(prefill(entering.map(({ prompt }) => prompt), starts), begun.flat(), (i) => Math.floor(i / samples));
+        all.push(...begun);
+        running = [...running, ...begun];
+      }
+      for (const done of running.filter((group) => !group.some(goesOn))) places.push((done[0] as Sample).prompt[0]);
+      running = running.filter((group) => group.some(goesOn));
+      const going = running.flat().filter(goesOn);
+      if (going.length > 0) step(decode(going), going, (i) => i);
     }
-    const results = all.map((s): Generated => ({
-      ids: Int32Array.from(s.ids),
-      sampledLogps: Float64Array.from(s.logps),
-      end: endOf(s, options) as Generated["end"],
-    }));
-    return prompts.map((_, p) => results.slice(p * samples, (p + 1) * samples));
+    return all.map((group) =>
+      group.map((s): Generated => ({
+        ids: Int32Array.from(s.ids),
+        sampledLogps: Float64Array.from(s.logps),
+        end: endOf(s, options) as Generated["end"],
+      }))
+    );
   });
 }

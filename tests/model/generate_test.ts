@@ -75,6 +75,12 @@ for (const [name, modelIn] of Object.entries(models)) {
       }),
       { numRuns: 20 },
     );
+    // Nor does it matter how many are answered at a time, in rows of the cache that others have left.
+    for (const maxBatch of [1, 2, 4, 5, 100]) {
+      const many = [...prompts, ...prompts.toReversed()];
+      const expected = many.map((prompt) => alone[prompts.indexOf(prompt)]);
+      assertEquals(generate(model, many, { ...options, maxBatch }), expected as Generated[][]);
+    }
     // Nor do more samples, or a higher limit, change what was drawn before.
     const more = generate(model, prompts, { ...options, samples: 3, maxNewTokens: 12 });
     alone.forEach((samples, i) =>
@@ -248,6 +254,7 @@ Deno.test("generate() refuses what is out of range in one sentence", () => {
   };
   refuses({ samples: 0 }, "Cannot generate as samples must be a whole number ≥ 1: current value is 0");
   refuses({ maxNewTokens: 0 }, "Cannot generate as maxNewTokens must be a whole number ≥ 1: current value is 0");
+  refuses({ maxBatch: 0.5 }, "Cannot generate as maxBatch must be a whole number ≥ 1: current value is 0.5");
   refuses({ temperature: -1 }, "Cannot sample as temperature must be finite and ≥ 0: current value is -1");
   refuses({}, "Cannot generate as a prompt of 32 tokens leaves no room in a context of 32", [new Int32Array(32)]);
   refuses({}, "ids must be in 0 … 22: ids[1] is 23", [Int32Array.of(1, 23)]);
