@@ -4,6 +4,7 @@ import {
   fixed,
   type ForecastScores,
   type LoadedState,
+  type ModelForm,
   percent,
   type PolicyState,
   reportText,
@@ -20,6 +21,8 @@ import { countsOf } from "./summary.ts";
 export interface Rewarded extends LoadedState, RewardState, Pick<PolicyState, "config" | "tokenizer"> {
   /** Null where no pairs were held out. */
   readonly rewardEvaluation: RewardEvaluation | null;
+  /** The form of the files that its trunk came in, if it came in some. */
+  readonly form?: ModelForm;
 }
 
 /** What a reward model is worth, in the document of `--json`. What needs a known annotator is null on the user's own data. */
@@ -85,7 +88,7 @@ function figures({ scores, tempered, temperature, truth }: RewardEvaluation): re
 
 /** The end of a run that fits a reward model: `json` for `--json`, `table` to read. */
 export function rewardSummary(state: Rewarded): Summary {
-  const { report, rewardEvaluation, config, tokenizer, reward } = state;
+  const { report, rewardEvaluation, config, tokenizer, reward, form } = state;
   const unit = `mean ${fixed(reward.mean, 2)}, deviation ${fixed(reward.deviation, 2)} nats`;
   const parts = [
     reportText(report),
@@ -98,7 +101,7 @@ export function rewardSummary(state: Rewarded): Summary {
   return {
     json: { data: countsOf(state), reward: rewardDocument(state) },
     table: parts.join("\n\n"),
-    model: { config, tokenizer, reward },
+    model: { config, tokenizer, reward, ...form && { form } },
     report: [...rewardEvaluation === null ? [] : sectionsOf(rewardEvaluation), ...dataSections(state)],
   };
 }

@@ -99,7 +99,7 @@ export function advanceProgress(before: Progress, event: Event, now: number): Pr
     case "warning":
       return { ...quiet, notes: [`Warning from ${path.join("/")}: ${event.message}`] };
     case "setting":
-      return { ...quiet, notes: [`${event.name}: ${event.value}`] };
+      return quiet; // kept with the run, and nothing to read on the way
     case "remark":
       return { ...quiet, notes: [event.message] };
     case "sample":

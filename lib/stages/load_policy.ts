@@ -72,7 +72,8 @@ export function loadPolicy<M extends StoredModel>(
         `Cannot use ${name} as it must have the content hash ${hash}, as when the run began: current value is ${own}`,
       );
     }
-    emit({ type: "remark", message: `${name} has ${parameterCount(config).toLocaleString("en")} parameters` });
+    const size = `${parameterCount(config).toLocaleString("en")} parameters`;
+    emit({ type: "remark", message: `${name}: ${size}, content hash ${own}` });
     emit({ type: "setting", name: "modelHash", value: own });
     const fitted = { ...config, contextLength: Math.min(config.contextLength, contextLength) };
     return right({ config: fitted, tokenizer: tokenizer.right, policy: params, form });
