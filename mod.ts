@@ -361,6 +361,7 @@ export { type Curve, type Point, type Spread } from "./lib/report/curves.ts";
 export { type Inside, type Markup, markup } from "./lib/report/markup.ts";
 export { type Axis, linearAxis } from "./lib/report/axis.ts";
 export { px } from "./lib/report/chart.ts";
+export { modelCard, type ModelFacts } from "./lib/report/model_card.ts";
 export { reportHtml } from "./lib/report/html.ts";
 export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from "./lib/report/tensorboard.ts";
 export { readBytes, readText } from "./lib/io/files.ts";

@@ -3,6 +3,7 @@ import {
   advanceReport,
   type FileContent,
   finish,
+  modelCard,
   modelFiles,
   noReport,
   openKernels,
@@ -18,6 +19,7 @@ import {
 import { type Common, goOnCommand, ownOf } from "./flags.ts";
 import { type Keeper, type KeepOptions, keepRun } from "./keep_run.ts";
 import type { Program, Summary } from "./main.ts";
+import { modelFacts } from "./model_facts.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { runReport } from "./run_report.ts";
 import { FILES } from "./saved_run.ts";
@@ -42,8 +44,8 @@ interface Ended<F extends SettingFields, Adds> {
   /** The command that goes on with it; null if it is not kept. */
   readonly goOn: string | null;
   readonly wallSeconds: number;
-  /** Its report as a page, with what came of it. */
-  readonly page: (sections?: readonly Section[]) => string;
+  /** Its report, with what came of it. */
+  readonly report: (sections?: readonly Section[]) => Report;
 }
 
 /** Runs the pipeline with all values read, and prints and keeps what comes out. Returns the exit code. */
@@ -88,7 +90,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   return await conclude(terminal, {
     ...{ program, values, name, keeper, wallSeconds, result: result as Result<Stopped, Adds> },
     goOn: kept && goOnCommand(file, kept.folder.path, values),
-    page: (sections) => reportHtml(runReport(told, { ...ending, ...sections && { sections } })),
+    report: (sections) => runReport(told, { ...ending, ...sections && { sections } }),
   });
 }
 
@@ -104,7 +106,7 @@ function keeperOf<F>(
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
 async function conclude<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
-  { program, values, name, result, keeper, goOn, wallSeconds, page }: Ended<F, Adds>,
+  { program, values, name, result, keeper, goOn, wallSeconds, report }: Ended<F, Adds>,
 ): Promise<number> {
   const goOnWith = `Go on with: ${goOn}`;
   const lost = (): number | undefined => {
@@ -114,15 +116,15 @@ async function conclude<F extends SettingFields, Adds extends object>(
   };
   if (result._tag === "Left") {
     const { kind, sentences } = result.left;
-    if (kind !== "input") await keeper?.finish({ [FILES.report]: page() });
+    if (kind !== "input") await keeper?.finish({ [FILES.report]: reportHtml(report()) });
     if (kind !== "aborted") return lost() ?? say(terminal, sentences, EXIT[kind]);
     return lost() ?? say(terminal, [...sentences, goOn === null ? "Nothing was kept of it" : goOnWith], EXIT.aborted);
   }
   const end = program.summary(result.right);
-  const html = (): string => page(end.report ?? []);
+  const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
   const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
-    ...filesOf(end, "merge" in values && values.merge === true),
+    ...filesOf(end, whole, { pipeline: name, data: dataOf(values), merge: "merge" in values && values.merge === true }),
     [FILES.report]: html(),
     [FILES.summary]: json,
   });
@@ -132,10 +134,18 @@ async function conclude<F extends SettingFields, Adds extends object>(
   return end.exit ?? EXIT.done;
 }
 
-/** The files of the model that a run made. */
-function filesOf({ model }: Summary, merge: boolean): Readonly<Record<string, FileContent>> {
+/** The data file, if the pipeline has such a setting and it was given. */
+function dataOf(values: object): string | null {
+  return "data" in values && typeof values.data === "string" ? values.data : null;
+}
+
+/** The files of the model that a run made, and its card. */
+function filesOf(
+  { model }: Summary,
+  report: Report,
+  about: { readonly pipeline: string; readonly data: string | null; readonly merge: boolean },
+): Readonly<Record<string, FileContent>> {
   if (model === undefined) return {};
-  return Object.fromEntries(
-    Object.entries(modelFiles(model, { merge })).map(([name, content]) => [`${FILES.model}/${name}`, content]),
-  );
+  const files = { ...modelFiles(model, about), "README.md": modelCard(report, modelFacts(model, about)) };
+  return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${FILES.model}/${name}`, content]));
 }

@@ -53,6 +53,7 @@ for (const [name, { use, flags, at }] of Object.entries(cases)) {
     const whole = memoryFolder("run");
     assertEquals(await use(`${flags} --out run`, whole), 0);
     assertEquals(whole.files.has("checkpoints/best.checkpoint"), whole.text("metrics.jsonl").includes('"eval_loss"'));
+    assertEquals(whole.text("model/README.md").split("\n", 2), ["---", 'library_name: "transformers"']);
     const lines = whole.text("metrics.jsonl").trimEnd().split("\n").length;
     for (const step of at) {
       assertGreater(lines, step, `${lines}`);
