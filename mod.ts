@@ -369,7 +369,7 @@ export { loadAdapter, type StoredAdapter } from "./lib/io/load_adapter.ts";
 export { describeModel, loadModel } from "./lib/io/load_model.ts";
 export { type ReadParamsOptions } from "./lib/model/hf/read_params.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
-export type { OnProgress } from "./lib/io/hub_download.ts";
+export { inTenths, type OnProgress } from "./lib/io/hub_download.ts";
 export { loadReward } from "./lib/io/reward_file.ts";
 export { readTable } from "./lib/io/read_table.ts";
 export { type FileContent, type Folder, openFolder, UNFINISHED, type Written } from "./lib/io/folder.ts";

@@ -3,6 +3,7 @@ import {
   count,
   define,
   file,
+  inTenths,
   loadModel,
   loadPolicy,
   loadReplies,
@@ -65,7 +66,7 @@ function modelOf({ model, context, modelHash }: Values): Stage<object, PolicySta
       return { ...policy, config: { ...config, contextLength: Math.min(config.contextLength, context || Infinity) } };
     }, { needs: [], adds: ["config", "tokenizer", "policy"] });
   }
-  return loadPolicy(() => loadModel(model), {
+  return loadPolicy((tell) => loadModel(model, { onProgress: inTenths(tell) }), {
     ...{ name: model, hash: modelHash },
     ...context > 0 && { contextLength: context },
   });

@@ -12,6 +12,7 @@ import {
   fitTokenizer,
   initPolicy,
   inputFailure,
+  inTenths,
   isTokenPair,
   loadModel,
   loadPairs,
@@ -61,7 +62,8 @@ export const ROWS = oneOf(ROW_SHAPES, {
 /** What to go on with. */
 export const MODEL = file({
   kind: "model",
-  help: "a model to begin with: a folder in Hugging Face's form, or a safetensors file in one",
+  help:
+    "a model to begin with: a folder in Hugging Face's form, a safetensors file in one, or org/name[@revision] on the hub",
 });
 
 /** The settings that every training pipeline has. */
@@ -147,7 +149,9 @@ function givenModel(
   s: Pick<Setup, "context" | "modelHash" | "loraRank" | "adapter" | "sftEpochs">,
 ): Stage<object, PolicyState> {
   const halves = isAdapted(s) && s.sftEpochs === 0; // what is not trained stays in the 16 bits that its file has
-  return loadPolicy(() => loadModel(path, { halves }), { name: path, contextLength: s.context, hash: s.modelHash });
+  return loadPolicy((tell) => loadModel(path, { halves, onProgress: inTenths(tell) }), {
+    ...{ name: path, contextLength: s.context, hash: s.modelHash },
+  });
 }
 
 /** Passes over the chosen replies. */

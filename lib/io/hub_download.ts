@@ -17,6 +17,19 @@ export type OnProgress = (progress: { readonly file: string; readonly bytes: num
 
 const ATTEMPTS = 4;
 
+/** Bytes of a file that comes before one has time to read of it. */
+const UNTOLD = 2 ** 22;
+
+/** Progress in sentences, one for each tenth of a file: `model.safetensors: 30 % of 269.1 MB`. */
+export function inTenths(tell: (sentence: string) => void): OnProgress {
+  let told = "";
+  return ({ file, bytes, of }) => {
+    const sentence = `${file}: ${10 * Math.floor(10 * bytes / of)} % of ${(of / 1e6).toFixed(1)} MB`;
+    if (of > UNTOLD && sentence !== told) tell(sentence);
+    told = sentence;
+  };
+}
+
 /**
  * Downloads a file to `path`, which then holds exactly what was published; before that, `path.incomplete` holds what came
  * so far. A cut connection is taken up again, here and in the next run.

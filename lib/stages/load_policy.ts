@@ -21,8 +21,10 @@ export interface StoredModel {
   readonly texts: Readonly<Record<string, string>>;
 }
 
-/** Where a model comes from: a folder, a hub. */
-export type ModelSource<M extends StoredModel = StoredModel> = () => Promise<Result<Failure, M>>;
+/** Where a model comes from: a folder, a hub. It may tell how far it is. */
+export type ModelSource<M extends StoredModel = StoredModel> = (
+  tell: (sentence: string) => void,
+) => Promise<Result<Failure, M>>;
 
 /** How to take a model. */
 export interface LoadPolicyOptions {
@@ -55,7 +57,7 @@ export function loadPolicy<M extends StoredModel>(
   { name, contextLength = Infinity, hash = "" }: LoadPolicyOptions,
 ): Stage<object, LoadedPolicyState<M>> {
   return attempt("loadPolicy", async (_: object, { emit }) => {
-    const loaded = await source();
+    const loaded = await source((message) => emit({ type: "remark", message }));
     if (loaded._tag === "Left") return loaded;
     const { config, params, form, texts } = loaded.right;
     const tokenizer = tokenizerOf(loaded.right, emit);

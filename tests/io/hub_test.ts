@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { hubId } from "../../lib/io/hub.ts";
+import { inTenths } from "../../lib/io/hub_download.ts";
 import { type LoadedModel, loadModel } from "../../lib/io/load_model.ts";
 import type { Failure, Result } from "../../lib/result.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
@@ -258,4 +259,12 @@ Deno.test({
       sentencesOf(await loadModel("org/tiny")),
       /^Cannot load org\/tiny as there is no such folder or file, and to load it .* with -R -W --allow-net --allow-env=HF_TOKEN,/,
     ),
+});
+
+Deno.test("progress is told for each tenth of a large file, once", () => {
+  const told: string[] = [], progress = inTenths((sentence) => told.push(sentence));
+  for (let bytes = 1e6; bytes <= 10e6; bytes += 5e5) progress({ file: "w", bytes, of: 10e6 });
+  progress({ file: "config.json", bytes: 600, of: 600 });
+  assertEquals(told.slice(0, 2), ["w: 10 % of 10.0 MB", "w: 20 % of 10.0 MB"]);
+  assertEquals([told.length, told.at(-1)], [10, "w: 100 % of 10.0 MB"]);
 });
