@@ -93,7 +93,13 @@ export type { ModelForm } from "./lib/model/hf/form.ts";
 export type { JsonRecord } from "./lib/model/hf/config_reader.ts";
 export { decodeSafetensors, encodeSafetensors, type WeightDtype } from "./lib/model/safetensors.ts";
 export type { StoredDtype } from "./lib/model/safetensors_header.ts";
-export { generate, type Generated, type GenerateOptions } from "./lib/model/generate.ts";
+export {
+  type DrawnToken,
+  generate,
+  type Generated,
+  type GenerateOptions,
+  generateTokens,
+} from "./lib/model/generate.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
 // Optimizers: transforms of gradients, and schedules.
@@ -162,7 +168,7 @@ export {
   specialId,
 } from "./lib/data/chat.ts";
 export type { Message, Prompt } from "./lib/data/chat.ts";
-export { decode, encode, isPretrained, type Tokenizer, vocabSizeOf } from "./lib/data/tokenizer.ts";
+export { decode, encode, isIdTokenizer, isPretrained, type Tokenizer, vocabSizeOf } from "./lib/data/tokenizer.ts";
 export type { BytePairTokenizer } from "./lib/data/byte_pair.ts";
 export type { PretrainedTokenizer } from "./lib/data/pretrained.ts";
 export {

@@ -108,9 +108,17 @@ export function continuationIds(tokenizer: PretrainedTokenizer, prompt: Prompt, 
 }
 
 /** The ids of a text behind another, none of them across the border. */
-function idsAfter(tokenizer: PretrainedTokenizer, before: string, text: string): Int32Array {
+function idsAfter(tokenizer: PretrainedTokenizer, all: string, text: string): Int32Array {
+  const before = sinceSpecial(tokenizer, all);
   const [start, whole] = [encodePretrained(tokenizer, before), encodePretrained(tokenizer, before + text)];
   return start.every((id, i) => whole[i] === id) ? whole.slice(start.length) : idsWithin(tokenizer, text);
+}
+
+/** A text from its last special token on: nothing before it has a part in how what comes after is encoded. */
+function sinceSpecial(tokenizer: PretrainedTokenizer, text: string): string {
+  const { engine, specialIds } = reading(tokenizer);
+  const last = [...specialIds].map((id) => text.lastIndexOf(engine.id_to_token(id) as string));
+  return text.slice(Math.max(0, ...last));
 }
 
 /** What cannot merge with a word that follows, for most tokenizers. */

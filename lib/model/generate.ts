@@ -198,6 +198,68 @@ function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
   sample.logps.push(Math.log(probs[id] as number));
 }
 
+/** What a generation is about; groups of samples are put into `all` when their prompts' turn comes. */
+interface Task {
+  readonly model: LanguageModel;
+  readonly plans: readonly Plan[];
+  readonly options: GenerateOptions;
+  readonly all: (readonly Sample[])[];
+}
+
+/** A generation pass by pass: each draws a token for the samples that go on. */
+function* passes({ model, plans, options, all }: Task): Generator<void, void> {
+  const spec = checkSampling(options);
+  const { config, params } = model;
+  const { kvHeads, headDim } = config.attention;
+  const { dtype } = params.norm;
+  const { samples = 1 } = options;
+  const goesOn = (s: Sample): boolean => endOf(s, options) === undefined;
+  const length = plans.reduce((n, { prompt, limit }) => Math.max(n, prompt.length + limit), 0);
+  const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
+  const { places, rows } = placesOf(plans, options);
+  const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [rows, kvHeads * headDim]));
+  let cache: Cache = { keys: empty(), values: empty() };
+  /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
+  const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
+    cache = scope(() => {
+      const next = advance(engine, cache, pass);
+      const logits = floats(next.logits);
+      drawing.forEach((s, i) => {
+        const row = rowOf(i) * config.vocabSize;
+        draw(s, logits.subarray(row, row + config.vocabSize), spec);
+      });
+      return next.cache;
+    });
+  };
+  let running: readonly (readonly Sample[])[] = [];
+  while (running.length > 0 || all.length < plans.length) {
+    const entering = plans.slice(all.length, all.length + places.length);
+    if (entering.length > 0) {
+      const starts = places.splice(0, entering.length);
+      const begun = entering.map((plan, i) => begin(plan, starts[i] as number, options));
+      step(prefill(entering.map(({ prompt }) => prompt), starts), begun.flat(), (i) => Math.floor(i / samples));
+      all.push(...begun);
+      running = [...running, ...begun];
+      yield;
+    }
+    for (const done of running.filter((group) => !group.some(goesOn))) places.push((done[0] as Sample).prompt[0]);
+    running = running.filter((group) => group.some(goesOn));
+    const going = running.flat().filter(goesOn);
+    if (going.length === 0) continue;
+    step(decode(going), going, (i) => i);
+    yield;
+  }
+}
+
+/** What a sample has become. */
+function generatedOf(s: Sample, options: GenerateOptions): Generated {
+  return {
+    ids: Int32Array.from(s.ids),
+    sampledLogps: Float64Array.from(s.logps),
+    end: endOf(s, options) as Generated["end"],
+  };
+}
+
 /**
  * Draws completions of prompts.
  *
@@ -217,53 +279,46 @@ export function generate(
   prompts: readonly Int32Array[],
   options: GenerateOptions,
 ): readonly (readonly Generated[])[] {
-  const spec = checkSampling(options);
-  const { config, params } = model;
-  const { kvHeads, headDim } = config.attention;
-  const { dtype } = params.norm;
-  const plans = plansOf(prompts, config, options);
-  const { samples = 1 } = options;
-  const goesOn = (s: Sample): boolean => endOf(s, options) === undefined;
+  checkSampling(options);
+  const plans = plansOf(prompts, model.config, options);
   return scope(() => {
-    const length = plans.reduce((n, { prompt, limit }) => Math.max(n, prompt.length + limit), 0);
-    const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
-    const { places, rows } = placesOf(plans, options);
-    const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [rows, kvHeads * headDim]));
-    let cache: Cache = { keys: empty(), values: empty() };
-    /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
-    const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
-      cache = scope(() => {
-        const next = advance(engine, cache, pass);
-        const logits = floats(next.logits);
-        drawing.forEach((s, i) => {
-          const row = rowOf(i) * config.vocabSize;
-          draw(s, logits.subarray(row, row + config.vocabSize), spec);
-        });
-        return next.cache;
-      });
-    };
     const all: (readonly Sample[])[] = [];
-    let running: readonly (readonly Sample[])[] = [];
-    while (running.length > 0 || all.length < plans.length) {
-      const entering = plans.slice(all.length, all.length + places.length);
-      if (entering.length > 0) {
-        const starts = places.splice(0, entering.length);
-        const begun = entering.map((plan, i) => begin(plan, starts[i] as number, options));
-        step(prefill(entering.map(({ prompt }) => prompt), starts), begun.flat(), (i) => Math.floor(i / samples));
-        all.push(...begun);
-        running = [...running, ...begun];
-      }
-      for (const done of running.filter((group) => !group.some(goesOn))) places.push((done[0] as Sample).prompt[0]);
-      running = running.filter((group) => group.some(goesOn));
-      const going = running.flat().filter(goesOn);
-      if (going.length > 0) step(decode(going), going, (i) => i);
-    }
-    return all.map((group) =>
-      group.map((s): Generated => ({
-        ids: Int32Array.from(s.ids),
-        sampledLogps: Float64Array.from(s.logps),
-        end: endOf(s, options) as Generated["end"],
-      }))
-    );
+    for (const _ of passes({ model, plans, options, all }));
+    return all.map((group) => group.map((sample) => generatedOf(sample, options)));
   });
+}
+
+/** A token as it was drawn. */
+export interface DrawnToken {
+  /** The token. */
+  readonly id: number;
+  /** Log of the probability with which it was drawn, in nats. */
+  readonly logp: number;
+}
+
+/**
+ * Draws one completion, a token at a time: those that `generate` gives with the same key. Whoever takes them may stop at
+ * any time, and should take them outside scopes: the cache lives as long as the generator does.
+ *
+ * @param prompt token ids, at least one
+ * @returns the tokens, and in the end the completion
+ * @throws {RangeError} if the prompt is empty or fills the context, or an option is out of range
+ * @example
+ * ```ts
+ * import { generateTokens, key, type LanguageModel } from "@logratio/logratio";
+ * const first = (model: LanguageModel, prompt: Int32Array) =>
+ *   generateTokens(model, prompt, { key: key(0), eos: 0, maxNewTokens: 32 }).next().value;
+ * ```
+ */
+export function* generateTokens(
+  model: LanguageModel,
+  prompt: Int32Array,
+  options: Omit<GenerateOptions, "samples" | "maxBatch">,
+): Generator<DrawnToken, Generated> {
+  const all: (readonly Sample[])[] = [];
+  const only = (): Sample => all[0]?.[0] as Sample;
+  for (const _ of passes({ model, plans: plansOf([prompt], model.config, options), options, all })) {
+    yield { id: only().ids.at(-1) as number, logp: only().logps.at(-1) as number };
+  }
+  return generatedOf(only(), options);
 }

@@ -5,7 +5,7 @@ import { gatherRows } from "../../lib/grad/layers.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import type { LanguageModel } from "../../lib/model/decoder.ts";
 import { hiddenStates } from "../../lib/model/forward.ts";
-import { generate, type Generated, type GenerateOptions } from "../../lib/model/generate.ts";
+import { generate, type Generated, type GenerateOptions, generateTokens } from "../../lib/model/generate.ts";
 import { logitsAt, logps, tokenLogps } from "../../lib/model/logps.ts";
 import { argmax, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
 import { fold, key } from "../../lib/tensor/random.ts";
@@ -259,4 +259,37 @@ Deno.test("generate() refuses what is out of range in one sentence", () => {
   refuses({}, "Cannot generate as a prompt of 32 tokens leaves no room in a context of 32", [new Int32Array(32)]);
   refuses({}, "ids must be in 0 … 22: ids[1] is 23", [Int32Array.of(1, 23)]);
   refuses({}, "Cannot pack example 0 as its prompt and completions need at least one token each", [Int32Array.of()]);
+});
+
+Deno.test("generateTokens() draws what generate() draws, bit for bit, interleaved with others and left at any time", () => {
+  const model = (models.gpt2 as (dtype: Dtype) => LanguageModel)("f32");
+  const options = { ...base, temperature: 1.2, stop: [Int32Array.of(4)] };
+  const expected = generate(model, prompts, options).map(([only]) => only as Generated);
+  const streams = prompts.map((prompt) => generateTokens(model, prompt, options));
+  generateTokens(model, prompts[0] as Int32Array, options).next(); // left after its first token
+  const drawn: { id: number; logp: number }[][] = prompts.map(() => []);
+  const ended: (Generated | undefined)[] = prompts.map(() => undefined);
+  while (ended.includes(undefined)) {
+    streams.forEach((stream, i) => {
+      if (ended[i] !== undefined) return;
+      const { done, value } = stream.next();
+      if (done) ended[i] = value;
+      else drawn[i]?.push(value);
+    });
+  }
+  assertEquals(ended, expected);
+  assertEquals(drawn.map((tokens) => tokens.map(({ id }) => id)), expected.map(({ ids }) => [...ids]));
+  assertEquals(
+    drawn.map((tokens) => tokens.map(({ logp }) => logp)),
+    expected.map(({ sampledLogps }) => [...sampledLogps]),
+  );
+});
+
+Deno.test("generateTokens() says what is out of range when its first token is taken", () => {
+  const model = (models.gpt2 as (dtype: Dtype) => LanguageModel)("f32");
+  const tokens = (options: object, prompt = Int32Array.of(1)): unknown =>
+    generateTokens(model, prompt, { ...base, ...options }).next();
+  assertThrows(() => tokens({ temperature: -1 }), RangeError, "temperature must be finite");
+  assertThrows(() => tokens({ maxNewTokens: 0 }), RangeError, "maxNewTokens must be a whole number");
+  assertThrows(() => tokens({}, new Int32Array(10_000)), RangeError, "leaves no room");
 });

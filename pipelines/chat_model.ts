@@ -1,0 +1,52 @@
+/** A model that one can talk to. */
+import {
+  type Failure,
+  finish,
+  inputFailure,
+  isIdTokenizer,
+  type LanguageModel,
+  loadModel,
+  loadPolicy,
+  type Result,
+  right,
+  run,
+  type Tokenizer,
+} from "../mod.ts";
+import { worldPolicy } from "../fixtures/world/shipped.ts";
+
+/** A model with its tokenizer, and what to call it. */
+export interface ChatModel extends LanguageModel {
+  readonly name: string;
+  readonly tokenizer: Tokenizer;
+}
+
+/**
+ * A model from a folder or the hub; the world's policy if none is named.
+ *
+ * @param remark called with what is to be said about it
+ */
+export async function loadChatModel(
+  name: string | null,
+  remark: (sentence: string) => unknown,
+): Promise<Result<Failure, ChatModel>> {
+  if (name === null) {
+    const { config, tokenizer, policy } = worldPolicy();
+    remark("Talking to the fixture world's policy, of 0.6 million parameters: ask it where Otto lives");
+    return right({ name: "the fixture world's policy", config, tokenizer, params: policy });
+  }
+  const running = run(loadPolicy(() => loadModel(name), { name }), { seed: 0, given: {} });
+  const loaded = await finish(running, (event) => {
+    if (event.type === "warning" || event.type === "remark") remark(event.message);
+  });
+  if (loaded._tag === "Left") {
+    const { kind, sentences } = loaded.left;
+    return { _tag: "Left", left: { kind: kind === "input" ? "input" : "run", sentences } };
+  }
+  const { config, tokenizer, policy } = loaded.right;
+  if (isIdTokenizer(tokenizer)) {
+    return inputFailure(
+      `Cannot talk to ${name} as it must have a tokenizer: put its tokenizer.json beside the weights`,
+    );
+  }
+  return right({ name, config, tokenizer, params: policy });
+}
