@@ -1,0 +1,237 @@
+/**
+ * Generation pass by pass: the cache of keys and values, who is in it where, and what is drawn.
+ */
+import { attention, gatherRows } from "../grad/layers.ts";
+import { SEGMENT } from "../kernels/kernels.ts";
+import { fold, type Key, uniform } from "../tensor/random.ts";
+import { pack } from "../tensor/ragged.ts";
+import { scope } from "../tensor/scope.ts";
+import { consume, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { attentionShape, type DecoderConfig } from "./architecture.ts";
+import type { LanguageModel } from "./decoder.ts";
+import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
+import type { Generated, GenerateOptions } from "./generate.ts";
+import { logitsAt } from "./logps.ts";
+import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./sampling.ts";
+
+/** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
+interface Cache {
+  readonly keys: readonly Tensor[];
+  readonly values: readonly Tensor[];
+}
+
+/** A completion being written. */
+export interface Sample {
+  readonly prompt: readonly [start: number, end: number];
+  readonly cacheStart: number;
+  readonly limit: number;
+  readonly draws: Float64Array;
+  readonly ids: number[];
+  readonly logps: number[];
+}
+
+/** The parts of a model that every step needs. */
+interface Engine extends LanguageModel {
+  readonly rotary: RotaryTables;
+}
+
+/** One pass of tokens whose keys and values go to rows of the cache. */
+interface Pass {
+  readonly ids: Int32Array;
+  readonly positions: Int32Array;
+  readonly segments: Int32Array;
+  /** Cache row of each token. */
+  readonly rows: Int32Array;
+  /** Which of the tokens the logits are wanted for. */
+  readonly wanted: Int32Array;
+}
+
+/** Writes rows into a cache tensor, which passes its memory on. */
+function store(cache: Tensor, x: Tensor, rows: Int32Array): Tensor {
+  const width = x.shape[1] as number;
+  const from = floats(x);
+  return consume(
+    cache,
+    (out) => rows.forEach((row, i) => out.set(from.subarray(i * width, (i + 1) * width), row * width)),
+  );
+}
+
+/** Runs a pass: the new cache, and logits of the wanted tokens `[wanted, V]`. */
+function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): { cache: Cache; logits: Tensor } {
+  const [keys, values] = [[...cache.keys], [...cache.values]];
+  const attend = ([q, k, v]: readonly [Tensor, Tensor, Tensor], layer: number): Tensor => {
+    keys[layer] = store(keys[layer] as Tensor, k, pass.rows);
+    values[layer] = store(values[layer] as Tensor, v, pass.rows);
+    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], pass.segments, attentionShape(config, layer));
+  };
+  const hidden = forward(params, config, { ids: pass.ids, positions: pass.positions, rotary, attend });
+  return { cache: { keys, values }, logits: logitsAt(gatherRows(hidden, pass.wanted), { params, config }) };
+}
+
+/** The pass over some prompts at once, whose rows of the cache begin at `starts`. */
+function prefill(prompts: readonly Int32Array[], starts: readonly number[]): Pass {
+  const { ids, positions, segments } = pack(prompts.map((prompt) => ({ prompt, completions: [] })));
+  const ends = prompts.map((_, i) => segments[i * SEGMENT + 1] as number);
+  return {
+    ids,
+    positions,
+    segments: Int32Array.from(ends.flatMap((end, i) => [ends[i - 1] ?? 0, end, 0, 0, starts[i] as number, 0])),
+    rows: Int32Array.from(prompts.flatMap((prompt, i) => Array.from(prompt, (_, t) => (starts[i] as number) + t))),
+    wanted: Int32Array.from(ends, (end) => end - 1),
+  };
+}
+
+/** The pass over the newest token of every sample that goes on. */
+function decode(samples: readonly Sample[]): Pass {
+  const each = (f: (s: Sample, i: number) => number): Int32Array => Int32Array.from(samples, f);
+  const past = (s: Sample): number => s.ids.length - 1;
+  return {
+    ids: each((s) => s.ids.at(-1) as number),
+    positions: each((s) => s.prompt[1] - s.prompt[0] + past(s)),
+    segments: Int32Array.from(samples.flatMap((s, i) => [i, i + 1, ...s.prompt, s.cacheStart, past(s)])),
+    rows: each((s) => s.cacheStart + past(s)),
+    wanted: each((_, i) => i),
+  };
+}
+
+/** Why a completion ends where it stands; undefined if it goes on. */
+function endOf({ ids, limit }: Sample, { eos, stop = [] }: GenerateOptions): Generated["end"] | undefined {
+  if (ids.at(-1) === eos) return "eos";
+  const endsWith = (tokens: Int32Array): boolean => tokens.every((id, i) => ids.at(i - tokens.length) === id);
+  if (stop.some((tokens) => tokens.length <= ids.length && endsWith(tokens))) return "stop";
+  return ids.length === limit ? "length" : undefined;
+}
+
+function checkCounts(counts: Readonly<Record<string, number>>): void {
+  for (const [name, n] of Object.entries(counts)) {
+    if (!(Number.isInteger(n) && n >= 1)) {
+      throw new RangeError(`Cannot generate as ${name} must be a whole number ≥ 1: current value is ${n}`);
+    }
+  }
+}
+
+/** What is known of a prompt before it is answered. */
+export interface Plan {
+  readonly prompt: Int32Array;
+  /** Most tokens of a completion. */
+  readonly limit: number;
+  /** Rows of the cache that it takes with its samples. */
+  readonly rows: number;
+}
+
+/** What each prompt asks for. @throws {RangeError} if an option is out of range, or a prompt fills the context */
+export function plansOf(
+  prompts: readonly Int32Array[],
+  config: DecoderConfig,
+  options: GenerateOptions,
+): readonly Plan[] {
+  const { samples = 1, maxNewTokens, maxBatch = 1, stop = [] } = options;
+  checkCounts({ samples, maxNewTokens, maxBatch });
+  if (stop.some((tokens) => tokens.length === 0)) {
+    throw new RangeError("Cannot generate as a stop sequence must have at least one token: one is empty");
+  }
+  return prompts.map((prompt) => {
+    const limit = Math.min(maxNewTokens, config.contextLength - prompt.length);
+    if (limit < 1) {
+      throw new RangeError(
+        `Cannot generate as a prompt of ${prompt.length} tokens leaves no room in a context of ${config.contextLength}`,
+      );
+    }
+    return { prompt, limit, rows: prompt.length + samples * limit };
+  });
+}
+
+/** Where in the cache prompts may be answered at the same time, and its rows: each has its own place, or all take turns. */
+function placesOf(
+  plans: readonly Plan[],
+  { maxBatch = Infinity, samples = 1 }: GenerateOptions,
+): { readonly places: number[]; readonly rows: number } {
+  const count = Math.max(1, Math.floor(maxBatch / samples));
+  const most = plans.reduce((n, { rows }) => Math.max(n, rows), 0);
+  const sizes = count < plans.length ? Array<number>(count).fill(most) : plans.map(({ rows }) => rows);
+  let rows = 0;
+  return { places: sizes.map((size) => (rows += size) - size), rows };
+}
+
+/** The samples of a prompt, whose rows of the cache begin at `start`. */
+function begin({ prompt, limit }: Plan, start: number, { key, samples = 1 }: GenerateOptions): readonly Sample[] {
+  const [promptKey, end] = [prompt.reduce<Key>(fold, key), start + prompt.length];
+  return Array.from({ length: samples }, (_, n): Sample => ({
+    prompt: [start, end],
+    cacheStart: end + n * limit,
+    limit,
+    draws: uniform(fold(promptKey, `sample ${n}`), limit),
+    ids: [],
+    logps: [],
+  }));
+}
+
+/** Draws the next token of a sample from a row of logits. */
+function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
+  const probs = samplingDistribution(logits, spec);
+  const id = sampleAt(probs, sample.draws[sample.ids.length] as number);
+  sample.ids.push(id);
+  sample.logps.push(Math.log(probs[id] as number));
+}
+
+/** What a generation is about; groups of samples are put into `all` when their prompts' turn comes. */
+export interface Task {
+  readonly model: LanguageModel;
+  readonly plans: readonly Plan[];
+  readonly options: GenerateOptions;
+  readonly all: (readonly Sample[])[];
+}
+
+/** A generation pass by pass: each draws a token for the samples that go on. */
+export function* passes({ model, plans, options, all }: Task): Generator<void, void> {
+  const spec = checkSampling(options);
+  const { config, params } = model;
+  const { kvHeads, headDim } = config.attention;
+  const { dtype } = params.norm;
+  const { samples = 1 } = options;
+  const goesOn = (s: Sample): boolean => endOf(s, options) === undefined;
+  const length = plans.reduce((n, { prompt, limit }) => Math.max(n, prompt.length + limit), 0);
+  const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
+  const { places, rows } = placesOf(plans, options);
+  const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [rows, kvHeads * headDim]));
+  let cache: Cache = { keys: empty(), values: empty() };
+  /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
+  const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
+    cache = scope(() => {
+      const next = advance(engine, cache, pass);
+      const logits = floats(next.logits);
+      drawing.forEach((s, i) => {
+        const row = rowOf(i) * config.vocabSize;
+        draw(s, logits.subarray(row, row + config.vocabSize), spec);
+      });
+      return next.cache;
+    });
+  };
+  let running: readonly (readonly Sample[])[] = [];
+  while (running.length > 0 || all.length < plans.length) {
+    const entering = plans.slice(all.length, all.length + places.length);
+    if (entering.length > 0) {
+      const starts = places.splice(0, entering.length);
+      const begun = entering.map((plan, i) => begin(plan, starts[i] as number, options));
+      step(prefill(entering.map(({ prompt }) => prompt), starts), begun.flat(), (i) => Math.floor(i / samples));
+      all.push(...begun);
+      running = [...running, ...begun];
+      yield;
+    }
+    for (const done of running.filter((group) => !group.some(goesOn))) places.push((done[0] as Sample).prompt[0]);
+    running = running.filter((group) => group.some(goesOn));
+    const going = running.flat().filter(goesOn);
+    if (going.length === 0) continue;
+    step(decode(going), going, (i) => i);
+    yield;
+  }
+}
+
+/** What a sample has become. */
+export function generatedOf(s: Sample, options: GenerateOptions): Generated {
+  return {
+    ids: Int32Array.from(s.ids),
+    sampledLogps: Float64Array.from(s.logps),
+    end: endOf(s, options) as Generated["end"],
+  };
+}
