@@ -50,7 +50,7 @@ async function turn(options: KernelOptions): Promise<{ times: readonly number[];
 
 const all = defaultThreads();
 const counts = all > 1 ? [1, all] : [1];
-const blas: KernelOptions = { backend: "blas", ...flags.blas ? { blas: String(flags.blas) } : {} };
+const blas: KernelOptions = { backend: "blas", ...flags.blas ? { library: String(flags.blas) } : {} };
 const missing = await openKernels(blas).then(() => undefined, (error: Error) => error.message);
 const contestants = [{ backend: "wasm" } as KernelOptions, ...missing === undefined ? [blas] : []]
   .flatMap((options) => counts.map((threads) => ({ ...options, threads })))

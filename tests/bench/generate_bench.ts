@@ -40,7 +40,7 @@ async function turn(batch: number, options: KernelOptions): Promise<{ ms: number
 }
 
 const all = defaultThreads();
-const blas: KernelOptions = { backend: "blas", ...flags.blas ? { blas: String(flags.blas) } : {} };
+const blas: KernelOptions = { backend: "blas", ...flags.blas ? { library: String(flags.blas) } : {} };
 const missing = await openKernels(blas).then(() => undefined, (error: Error) => error.message);
 const contestants = [{ backend: "wasm" } as KernelOptions, ...missing === undefined ? [blas] : []]
   .flatMap((options) => (all > 1 ? [1, all] : [1]).map((threads) => ({ ...options, threads })))

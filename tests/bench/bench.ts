@@ -1,0 +1,195 @@
+/**
+ * Everything against the clock in one table, as `deno task bench` prints it: products beside the reference and other
+ * packages for TypeScript, a step of DPO and of a reward model, scoring and generation by each provider. Contestants
+ * take turns; a cell is the median, half the distance between its quartiles, and the ratio to one thread of ours.
+ *
+ *     deno run -A --no-lock tests/bench/bench.ts [--json] [--rounds 3] [--blas FILE] [--onednn FILE] [--only dpo]
+ */
+import { parseArgs } from "@std/cli";
+import {
+  dpoUpdate,
+  exampleOf,
+  generate,
+  initDecoder,
+  initReward,
+  key,
+  logpsOf,
+  openKernels,
+  rewardUpdate,
+  run,
+  type Stage,
+} from "../../mod.ts";
+import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
+import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
+import { defaultThreads, type KernelOptions, kernels } from "../../lib/kernels/provider.ts";
+import { reference } from "../../lib/kernels/reference.ts";
+import { random, shared, uniform } from "../kernels/arrays.ts";
+import { contest, type Contestant, tableOf, type Work } from "./contest.ts";
+import { openPeers, type Peer } from "./peers_js.ts";
+import { pairs, realTokens, shapes, tokens } from "./workload.ts";
+
+const flags = parseArgs(Deno.args, {
+  string: ["rounds", "blas", "onednn", "only"],
+  boolean: ["json"],
+  default: { rounds: "3" },
+}) as unknown as
+  & { readonly json: boolean; readonly rounds: string }
+  & Partial<Record<"blas" | "onednn" | "only", string>>;
+const config = shapes.S;
+const [pairsInStep, steps] = [16, 4];
+
+/** Who computes: wasm on one thread and on all, and the libraries that this machine has. */
+async function openContestants(): Promise<
+  { readonly found: readonly KernelOptions[]; readonly missing: readonly string[] }
+> {
+  const all = defaultThreads();
+  const missing: string[] = [];
+  const found: KernelOptions[] = [...new Set([1, all])].map((threads) => ({ backend: "wasm", threads }));
+  for (const backend of ["blas", "onednn"] as const) {
+    const options = { backend, threads: all, ...flags[backend] !== undefined && { library: flags[backend] } };
+    const remarks = await openKernels(options).then(({ remarks }) => remarks, (error: Error) => error.message);
+    if (typeof remarks !== "string") found.push(options);
+    missing.push(...typeof remarks === "string" ? [remarks] : remarks);
+  }
+  return { found, missing };
+}
+
+const nameOf = ({ backend, threads }: KernelOptions): string => `${backend} ${threads}`;
+
+/** Seconds that some calls of a product take together. */
+const LONG = 0.05;
+
+interface Product {
+  readonly sizes: readonly [m: number, n: number, k: number];
+  readonly form: string;
+}
+
+/** A product as a call by any provider. */
+function productOf({ sizes: [m, n, k], form }: Product): (by: Kernels<Floats>) => () => void {
+  const [a, b, c] = [random(m * k, uniform(1)), random(k * n, uniform(2)), shared(new Float32Array(m * n))];
+  const [aStrides, bStrides]: Strides[] = [form[0] === "N" ? [k, 1] : [1, m], form[1] === "N" ? [n, 1] : [1, k]];
+  return ({ gemm }) => () => gemm(m, n, k, a, aStrides!, b, bStrides!, c, n, 0);
+}
+
+function productWork(product: Product, found: readonly KernelOptions[], peers: readonly Peer[]): Work {
+  const { sizes: [m, n, k], form } = product;
+  const one = 2 * m * n * k / 1e9; // 10⁹ operations
+  const call = productOf(product);
+  /** Some work at about so many GFLOP/s: to make all ready, and then for a while. */
+  const turn = async (work: (times: number) => void | Promise<void>, speed = 20): Promise<readonly number[]> => {
+    const times = Math.ceil(LONG * speed / one);
+    await work(times);
+    const start = performance.now();
+    await work(times);
+    return [1000 * times * one / (performance.now() - start)];
+  };
+  const repeated = (call: () => void) => (times: number): void => {
+    for (let i = 0; i < times; i++) call();
+  };
+  const others = m === n && n === k ? peers : [];
+  return {
+    name: `[${m}×${k}]·[${k}×${n}] ${form}`,
+    unit: "GFLOP/s",
+    contestants: [
+      { name: "reference", turn: () => turn(repeated(call(reference)), 2) },
+      ...others.map(({ name, square }) => {
+        const work = square(m, [form[0] === "T", form[1] === "T"]);
+        return { name, turn: () => turn(work) };
+      }),
+      ...found.map((options) => ({
+        name: nameOf(options),
+        turn: async () => {
+          await openKernels(options);
+          return turn(repeated(call(kernels("f32"))), 50);
+        },
+      })),
+    ],
+  };
+}
+
+const rows = pairs("S", pairsInStep * steps);
+const policy = initDecoder(key(1), config);
+const tokenizer = trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] });
+const given = { config, policy, tokenizer, rows, heldOutRows: [] };
+
+/** A work by every provider. */
+const byAll = (
+  work: Omit<Work, "contestants">,
+  found: readonly KernelOptions[],
+  turn: () => ReturnType<Contestant["turn"]>,
+): Work => ({
+  ...work,
+  contestants: found.map((options) => ({
+    name: nameOf(options),
+    turn: async () => {
+      await openKernels(options);
+      return turn();
+    },
+  })),
+});
+
+/** Rates of the steps of a stage but the first, at `units` a step. */
+async function stepRates(stage: Stage<never, object>, given: object, units: number): Promise<readonly number[]> {
+  const ends: number[] = [];
+  for await (const event of run(stage, { seed: 1, given: given as never })) {
+    if (event.type === "step") ends.push(performance.now());
+  }
+  return ends.slice(1).map((end, i) => 1000 * units / (end - ends[i]!));
+}
+
+/** The rate of a call, the first to make all ready being dropped. */
+function rateOf(units: number, call: () => unknown): readonly number[] {
+  call();
+  const start = performance.now();
+  call();
+  return [1000 * units / (performance.now() - start)];
+}
+
+function wholeWorks(found: readonly KernelOptions[]): readonly Work[] {
+  const options = { lr: 1e-4, batchSize: pairsInStep, epochs: 1, shuffle: false };
+  const real = realTokens(rows) / steps;
+  const reward = { ...initReward(key(2), policy), mean: 0, deviation: 1 };
+  const dpo = (): Promise<readonly number[]> =>
+    stepRates(dpoUpdate({ ...options, beta: 0.1 }), { ...given, refLogps: new Float64Array(2 * rows.length) }, real);
+  const fit = (): Promise<readonly number[]> =>
+    stepRates(rewardUpdate(options), { ...given, reward, fitRows: rows }, pairsInStep);
+  const scored = rows.slice(0, pairsInStep);
+  const examples = scored.map(exampleOf);
+  const generated = (batch: number, maxNewTokens = 48): Work => {
+    const prompts = Array.from({ length: batch }, (_, i) => tokens(`prompt ${i}`, 32, config));
+    const call = (): unknown => generate({ config, params: policy }, prompts, { key: key(0), eos: -1, maxNewTokens });
+    return byAll(
+      { name: `generation, ${batch} at a time`, unit: "tokens/s" },
+      found,
+      () => rateOf(batch * maxNewTokens, call),
+    );
+  };
+  return [
+    byAll({ name: "dpo step, 16 pairs", unit: "real tokens/s" }, found, dpo),
+    byAll({ name: "reward step, 16 pairs", unit: "pairs/s" }, found, fit),
+    byAll(
+      { name: "scoring, 16 pairs", unit: "real tokens/s" },
+      found,
+      () => rateOf(realTokens(scored), () => logpsOf(policy, config, examples)),
+    ),
+    generated(1),
+    generated(16),
+  ];
+}
+
+const { found, missing } = await openContestants();
+const { peers, missing: missingPeers } = await openPeers();
+const forms = ["NN", "NT", "TN"];
+const square = (n: number): readonly Product[] => forms.map((form) => ({ sizes: [n, n, n], form }));
+const layer = forms.map((form): Product => ({ sizes: [2048, 688, 256], form }));
+const works = [
+  ...[...square(64), ...square(512), ...layer].map((product) => productWork(product, found, peers)),
+  ...wholeWorks(found),
+].filter(({ name }) => flags.only === undefined || name.includes(flags.only));
+
+const done = [];
+for (const work of works) done.push(await contest(work, Number(flags.rounds)));
+const remarks = [...missing, ...missingPeers];
+if (flags.json) console.log(JSON.stringify({ rounds: Number(flags.rounds), rows: done, remarks }));
+else console.log([tableOf(done, "wasm 1"), ...remarks].join("\n"));
+Deno.exit(); // other packages' workers would keep the program alive
