@@ -290,7 +290,7 @@ export type { FlagOptions, SettingFields, Settings, SettingValues, Unread } from
 export type { PairState, PolicyState, RefLogpsState, RefState, RowState } from "./lib/stages/state.ts";
 export { type LoadedState, loadPairs, type PairSource } from "./lib/stages/load_pairs.ts";
 export { fitTokenizer, initPolicy, type VocabularyState } from "./lib/stages/init_policy.ts";
-export { type LoadedPolicyState, loadPolicy, type LoadPolicyOptions } from "./lib/stages/load_policy.ts";
+export { type LoadedPolicyState, loadPolicy, type LoadPolicyOptions, loadRef } from "./lib/stages/load_policy.ts";
 export type { ModelSource, StoredModel } from "./lib/stages/load_policy.ts";
 export { adaptPolicy, loadPolicyAdapter, mergePolicy } from "./lib/stages/adapt_policy.ts";
 export type { AdaptedState, AdapterSource } from "./lib/stages/adapt_policy.ts";

@@ -1,18 +1,7 @@
 /** Direct preference optimisation: `deno run pipelines/dpo.ts`. */
-import {
-  count,
-  define,
-  dpoUpdate,
-  evaluatePairs,
-  freezeRef,
-  loadPairs,
-  number,
-  pipeline,
-  refLogps,
-  tokenize,
-} from "../mod.ts";
+import { count, define, dpoUpdate, evaluatePairs, loadPairs, number, pipeline, refLogps, tokenize } from "../mod.ts";
 import { main } from "./main.ts";
-import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, vocabulary, warmStart } from "./setup.ts";
+import { judgeLabels, judgeReplies, overflowOf, pairsOf, reference, SETUP, vocabulary, warmStart } from "./setup.ts";
 import { alignmentSizes } from "./sizes.ts";
 import { summary } from "./summary.ts";
 import { ratesWith, training, trainingFields } from "./training.ts";
@@ -33,7 +22,7 @@ export const dpo = (s: typeof settings.values) =>
     vocabulary(s),
     tokenize(overflowOf(s)),
     warmStart(s),
-    freezeRef(),
+    reference(s),
     refLogps(),
     dpoUpdate({ beta: s.beta, labelSmoothing: s.labelSmoothing, ...training(s) }),
     evaluatePairs(),

@@ -5,7 +5,6 @@ import {
   count,
   define,
   evaluatePairs,
-  freezeRef,
   loadPairs,
   monitor,
   number,
@@ -19,7 +18,17 @@ import {
 import { main } from "./main.ts";
 import { critic, learning, OPTIMIZER, REWARD, reward, scoring } from "./ppo_setup.ts";
 import { ppoSummary } from "./ppo_summary.ts";
-import { judgeLabels, judgeReplies, overflowOf, pairsOf, SETUP, truthOf, vocabulary, warmStart } from "./setup.ts";
+import {
+  judgeLabels,
+  judgeReplies,
+  overflowOf,
+  pairsOf,
+  reference,
+  SETUP,
+  truthOf,
+  vocabulary,
+  warmStart,
+} from "./setup.ts";
 import { reinforcementSizes } from "./sizes.ts";
 
 export const settings = define({
@@ -40,7 +49,7 @@ export const ppo = (s: typeof settings.values) =>
     vocabulary(s),
     tokenize(overflowOf(s)),
     warmStart(s),
-    freezeRef(),
+    reference(s),
     collectPrompts(),
     reward(s),
     critic(s),

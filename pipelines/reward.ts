@@ -26,7 +26,7 @@ import { rewardSummary } from "./reward_summary.ts";
 import { ratesWith, training, trainingFields } from "./training.ts";
 import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart } from "./setup.ts";
 
-const { world: _, prompts: __, ...setup } = SETUP;
+const { world: _, prompts: __, refModel: ___, ...setup } = SETUP;
 
 export const settings = define({
   lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: ratesWith(1e-5) }),

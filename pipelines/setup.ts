@@ -10,6 +10,7 @@ import {
   evaluateReplies,
   file,
   fitTokenizer,
+  freezeRef,
   initPolicy,
   inputFailure,
   inTenths,
@@ -17,6 +18,7 @@ import {
   loadModel,
   loadPairs,
   loadPolicy,
+  loadRef,
   number,
   once,
   oneOf,
@@ -74,6 +76,10 @@ export const SETUP = {
   rows: ROWS,
   model: MODEL,
   ...LORA,
+  refModel: file({
+    kind: "model",
+    help: "a reference policy of the same architecture; without it, what training begins as",
+  }),
   modelHash: text("", { help: "with --model: refuse one of another content; a kept run writes it down" }),
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",
@@ -99,7 +105,7 @@ export const SETUP = {
 type Setup = SettingValues<typeof SETUP>;
 
 /** The settings of pairs and first policy, without those of the questions afterwards. */
-type PairSetup = Omit<Setup, "world" | "prompts">;
+type PairSetup = Omit<Setup, "world" | "prompts" | "refModel">;
 
 /** Where the pairs come from. */
 export function pairsOf(s: PairSetup): PairSource<PairRow> {
@@ -183,6 +189,12 @@ function unadapted(s: PairSetup): Stage<VocabularyState & RowState, Pick<PolicyS
     return once("warmStart", () => ({ policy: worldPolicy().policy }), { needs: [], adds: ["policy"] });
   }
   return s.sftEpochs === 0 ? initPolicy() : pipeline("warmStart", [initPolicy(), ...imitation(s.sftEpochs, 2e-3)]);
+}
+
+/** The reference policy: the one that training begins as, or another model, which is never trained and stays as it is stored. */
+export function reference({ refModel }: Pick<Setup, "refModel">): Stage<PolicyState, RefState> {
+  if (refModel === null) return freezeRef();
+  return loadRef((tell) => loadModel(refModel, { halves: true, onProgress: inTenths(tell) }), { name: refModel });
 }
 
 /** What fine-tuning begins with: a given model, or fresh parameters. */

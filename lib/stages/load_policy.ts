@@ -7,7 +7,7 @@ import type { Note } from "../flow/event.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { type DecoderConfig, type DecoderParams, parameterCount } from "../model/decoder.ts";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
-import type { PolicyState } from "./state.ts";
+import type { PolicyState, RefState } from "./state.ts";
 
 /** A model as its files have it. */
 export interface StoredModel {
@@ -80,6 +80,29 @@ export function loadPolicy<M extends StoredModel>(
     const fitted = { ...config, contextLength: Math.min(config.contextLength, contextLength) };
     return right({ config: fitted, tokenizer: tokenizer.right, policy: params, form });
   }, { needs: [], adds: ["config", "tokenizer", "policy", "form"] });
+}
+
+/**
+ * Loads a reference policy other than the model that the policy begins as; its architecture must be the policy's.
+ *
+ * @param options.name what sentences call it
+ */
+export function loadRef(
+  source: ModelSource,
+  { name }: Pick<LoadPolicyOptions, "name">,
+): Stage<Pick<PolicyState, "config">, RefState> {
+  return attempt("loadRef", async ({ config }: Pick<PolicyState, "config">, { emit }) => {
+    const loaded = await source((message) => emit({ type: "remark", message }));
+    if (loaded._tag === "Left") return loaded;
+    const own: Readonly<Record<string, unknown>> = { ...loaded.right.config, contextLength: config.contextLength };
+    const differing = Object.entries(config).filter(([part, value]) => contentHash(own[part]) !== contentHash(value));
+    if (differing.length === 0) return right({ ref: loaded.right.params });
+    const parts = differing.map(([part, value]) =>
+      `${part} is ${JSON.stringify(own[part])}, not ${JSON.stringify(value)}`
+    );
+    const rule = "it must have the architecture of the policy";
+    return inputFailure(`Cannot take ${name} as the reference as ${rule}: ${parts.join("; ")}`);
+  }, { needs: ["config"], adds: ["ref"] });
 }
 
 /** The tokenizer among a model's files, or what it has instead. */

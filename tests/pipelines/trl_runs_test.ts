@@ -1,6 +1,6 @@
 /** Whole runs beside TRL's: the same weights, pairs and order, through the command line, step by step. */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { decodeSafetensors, type Tensor } from "../../mod.ts";
+import { decodeSafetensors, encodeSafetensors, scale, type Tensor } from "../../mod.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
 import { summary } from "../../pipelines/summary.ts";
 import { printed } from "./command_line.ts";
@@ -153,6 +153,26 @@ Deno.test({
     );
     const until = Object.entries(float64).map(([name, curve]) => [name, curve.slice(0, 4)] as const);
     assertFollows(lines, Object.fromEntries(until));
+  },
+});
+
+Deno.test({
+  name: "shared reference: dpo with --ref-model follows TRL's twenty steps against that reference",
+  ignore,
+  fn: async () => {
+    const { runs } = await json<{ readonly runs: Readonly<Record<string, Recorded>> }>("dpo_variants.json");
+    const folder = await Deno.makeTempDir();
+    await Deno.copyFile(`${SHARED}/model/config.json`, `${folder}/config.json`);
+    const tensors = decodeSafetensors(await Deno.readFile(`${SHARED}/model/model.safetensors`));
+    assert(tensors._tag === "Right");
+    const other = Array.from(
+      tensors.right,
+      ([name, t]) => [name, name.includes("o_proj") ? scale(t, 0.9) : t] as const,
+    );
+    await Deno.writeFile(`${folder}/model.safetensors`, encodeSafetensors(Object.fromEntries(other)));
+    const { lines } = await runOf(`${USUAL} --ref-model ${folder}`);
+    assertFollows(lines, runs.other_reference!.float64);
+    await Deno.remove(folder, { recursive: true });
   },
 });
 

@@ -3,9 +3,9 @@ import { CHAT_TOKENS } from "../../lib/data/chat_tokens.ts";
 import { tokenizerJson } from "../../lib/data/tokenizer_json.ts";
 import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
 import { finish, run } from "../../lib/flow/run.ts";
-import { initDecoder } from "../../lib/model/decoder.ts";
+import { type DecoderConfig, initDecoder } from "../../lib/model/decoder.ts";
 import { right } from "../../lib/result.ts";
-import { loadPolicy, type LoadPolicyOptions, type StoredModel } from "../../lib/stages/load_policy.ts";
+import { loadPolicy, type LoadPolicyOptions, loadRef, type StoredModel } from "../../lib/stages/load_policy.ts";
 import { key } from "../../lib/tensor/random.ts";
 import { config, finished } from "./tiny.ts";
 
@@ -70,5 +70,18 @@ Deno.test("loadPolicy() tells the content hash, and refuses a model of another o
   assertEquals(await refusal({}, { hash }), []);
   assertEquals(await refusal({}, { hash: "0123456789abcdef" }), [
     `Cannot use models/a as it must have the content hash 0123456789abcdef, as when the run began: current value is ${hash}`,
+  ]);
+});
+
+Deno.test("loadRef() takes a reference of the policy's architecture, whatever its context, and refuses another by its parts", async () => {
+  const refOf = async (own: Partial<DecoderConfig>): Promise<unknown> => {
+    const source = () => Promise.resolve(right({ ...stored, config: { ...config, ...own } }));
+    const result = await finish(run(loadRef(source, { name: "models/b" }), { seed: 0, given: { config } }));
+    return result._tag === "Left" ? result.left.sentences : result.right.ref;
+  };
+  assertEquals(await refOf({ contextLength: 9 }), params);
+  assertEquals(await refOf({ layers: 2, vocabSize: 300 }), [
+    "Cannot take models/b as the reference as it must have the architecture of the policy: vocabSize is 300, not 259; " +
+    "layers is 2, not 1",
   ]);
 });
