@@ -66,6 +66,25 @@ export interface Objective<Needs, Params> {
   readonly loss: (state: Needs) => (params: Params, rows: Int32Array) => Loss;
 }
 
+interface Order {
+  readonly rows: Int32Array;
+  readonly starts: Int32Array;
+}
+
+/** The rows of a step. */
+function batchOf({ rows, starts }: Order, step: number): Int32Array {
+  return rows.slice(starts[step], starts[step + 1]);
+}
+
+/** The batches of a run end to end, as the carry is looked through at every step: two arrays, however many they are. */
+function laidOut(order: readonly Int32Array[]): Order {
+  let end = 0;
+  const starts = Int32Array.from(order, ({ length }) => (end += length) - length);
+  const rows = new Int32Array(end);
+  order.forEach((batch, i) => rows.set(batch, starts[i]));
+  return { rows, starts };
+}
+
 /** Tokens of a step, as metrics. */
 function tokensOf(rows: Int32Array, tokens?: (row: number) => RowTokens): Metrics {
   if (tokens === undefined) return {};
@@ -111,12 +130,12 @@ export function update<Needs, Params, Name extends string>(
       const params = trainedPart(copyTrained(objective.params(state)));
       const count = objective.rows(state).length, tokens = objective.tokens?.(state);
       const lengths = tokens && Array.from({ length: count }, (_, row) => tokens(row).processed);
-      const order = batches(key, count, { ...options, lengths });
-      const optimizer = optimizerOf(options, order.length).init(params);
-      return { carry: { params, optimizer, order }, steps: order.length };
+      const order = laidOut(batches(key, count, { ...options, lengths }));
+      const optimizer = optimizerOf(options, order.starts.length).init(params);
+      return { carry: { params, optimizer, order }, steps: order.starts.length };
     },
     step: ({ params, optimizer, order }, { step, steps, state }) => {
-      const rows = order[step] as Int32Array;
+      const rows = batchOf(order, step);
       const lossOf = objective.loss(state), base = objective.params(state);
       const ofTrained = (trained: TrainedPart, part: Int32Array): Loss => lossOf(withTrained(base, trained), part);
       const { loss, grads, metrics } = accumulateGrads(ofTrained)(params, parts(rows, microBatch));
@@ -130,7 +149,7 @@ export function update<Needs, Params, Name extends string>(
     tokens: ({ order }, { step, state }) => {
       const rows = objective.rows(state);
       return stepTokens(
-        parts(order[step] as Int32Array, microBatch).map((part) => Array.from(part, (row) => rows[row])),
+        parts(batchOf(order, step), microBatch).map((part) => Array.from(part, (row) => rows[row])),
       );
     },
     done: ({ params }, state) =>

@@ -1,4 +1,5 @@
-import { assert, assertAlmostEquals, assertEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { memoryUse } from "../../lib/kernels/memory.ts";
 import { finish, run } from "../../lib/flow/run.ts";
 import { square, sub, sum } from "../../lib/grad/ops.ts";
 import { optimizerOf, update, type UpdateOptions } from "../../lib/stages/update.ts";
@@ -86,4 +87,23 @@ Deno.test("update() names the rows of a step whose loss is not finite", async ()
   const ended = await finish(run(fit({ batchSize: 2, shuffle: false }), { seed: 0, given: at(1, 2, 3, NaN) }));
   assert(ended._tag === "Left");
   assertEquals([ended.left.step, ended.left.rows], [2, ["point 2", "point 3"]]);
+});
+
+Deno.test("ten thousand steps of a run hold memory flat: the arena to the byte, the rest of the heap within 64 MiB", async () => {
+  type Weights = { readonly w: Tensor };
+  const stage = update("line", {
+    needs: ["start", "points"],
+    params: ({ start }: { readonly start: Weights; readonly points: readonly { readonly id: string }[] }) => start,
+    rows: ({ points }) => points,
+    loss: () => ({ w }) => ({ loss: { sum: sum(square(w)), count: 1 }, metrics: {} }),
+  }, { lr: 0.01, batchSize: 1, steps: 10_000, adds: "fitted" });
+  const given = { start: { w: tensor([8, 8], new Float64Array(64).fill(1)) }, points: [{ id: "point" }] };
+  const seen: { readonly arena: number; readonly heap: number }[] = [];
+  for await (const event of run(stage, { seed: 0, given })) {
+    if (event.type !== "step") continue;
+    if (event.step % 1000 === 999) seen.push({ arena: memoryUse().bytes, heap: Deno.memoryUsage().heapUsed });
+  }
+  assertEquals(seen.map(({ arena }) => arena), Array(10).fill(seen[0]?.arena));
+  const heap = seen.map(({ heap }) => heap / 2 ** 20);
+  assertLess(Math.min(...heap.slice(5)) - Math.min(...heap.slice(0, 5)), 64);
 });
