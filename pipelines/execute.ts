@@ -15,6 +15,7 @@ import {
   type SettingFields,
   type SettingValues,
   type Stopped,
+  type WeightDtype,
 } from "../mod.ts";
 import { type Common, goOnCommand, ownOf } from "./flags.ts";
 import { type Keeper, type KeepOptions, keepRun } from "./keep_run.ts";
@@ -124,7 +125,7 @@ async function conclude<F extends SettingFields, Adds extends object>(
   const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
   const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
-    ...filesOf(end, whole, { pipeline: name, data: dataOf(values), merge: "merge" in values && values.merge === true }),
+    ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
     [FILES.report]: html(),
     [FILES.summary]: json,
   });
@@ -139,11 +140,20 @@ function dataOf(values: object): string | null {
   return "data" in values && typeof values.data === "string" ? values.data : null;
 }
 
+/** How a model is saved, if the pipeline has settings for it. */
+function savingOf(values: object): { readonly merge: boolean; readonly dtype?: WeightDtype } {
+  const { merge = false, saveDtype = "exact" } = values as {
+    readonly merge?: boolean;
+    readonly saveDtype?: "exact" | WeightDtype;
+  };
+  return { merge, ...saveDtype !== "exact" && { dtype: saveDtype } };
+}
+
 /** The files of the model that a run made, and its card. */
 function filesOf(
   { model }: Summary,
   report: Report,
-  about: { readonly pipeline: string; readonly data: string | null; readonly merge: boolean },
+  about: { readonly pipeline: string; readonly data: string | null } & ReturnType<typeof savingOf>,
 ): Readonly<Record<string, FileContent>> {
   if (model === undefined) return {};
   const files = { ...modelFiles(model, about), "README.md": modelCard(report, modelFacts(model, about)) };

@@ -80,6 +80,9 @@ export const SETUP = {
     kind: "model",
     help: "a reference policy of the same architecture; without it, what training begins as",
   }),
+  saveDtype: oneOf(["exact", "f32", "f16", "bf16"], {
+    help: "element type of the saved weights; exact: each tensor's own where it holds its numbers, else f32",
+  }),
   modelHash: text("", { help: "with --model: refuse one of another content; a kept run writes it down" }),
   overflow: oneOf(["refuse", "error", "drop", "keepStart", "keepEnd"], {
     help: "pairs longer than the context; refuse: drop them unless more than 5 % would go",

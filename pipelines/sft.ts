@@ -7,7 +7,7 @@ import { textSizes } from "./sizes.ts";
 import { sftSummary } from "./summary.ts";
 import { ratesWith, training, trainingFields } from "./training.ts";
 
-const { data, rows, model, modelHash, overflow, heldOut, context, world, prompts } = SETUP;
+const { data, rows, model, saveDtype, modelHash, overflow, heldOut, context, world, prompts } = SETUP;
 
 export const settings = define({
   lr: number(2e-3, { above: 0, help: "peak learning rate", defaultWith: ratesWith(2e-5) }),
@@ -15,7 +15,7 @@ export const settings = define({
   batchSize: count(32, { atLeast: 1, help: "texts of one optimizer step" }),
   ...trainingFields({ schedule: "cosine", beta2: 0.99 }),
   passages: count(15_000, { atLeast: 100, help: "world: passages of training text; the shipped policy read 200000" }),
-  ...{ data, rows, model, modelHash, ...LORA, overflow, heldOut, context, world, prompts },
+  ...{ data, rows, model, saveDtype, modelHash, ...LORA, overflow, heldOut, context, world, prompts },
 });
 
 export const sft = (s: typeof settings.values) =>

@@ -90,8 +90,9 @@ function shown({ origin, pathname }: URL): string {
 }
 
 function message(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return text.replace(/\?\S*/, "").replace(/\s+/g, " ");
+  const { cause = error } = error instanceof Error ? error : {};
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return text.replace(/\?[^\s)]*/, "").replace(/\s+/g, " ");
 }
 
 async function refusal(hub: Hub, url: URL, response: Response): Promise<Result<NoAnswer, never>> {

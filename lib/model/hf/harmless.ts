@@ -15,11 +15,13 @@ export const HARMLESS: readonly string[] = [
   ...["_commit_hash", "_from_model_config", "finetuning_task", "task_specific_params", "prefix"],
   // tokens, which the tokenizer's files and the generation config say again
   ...["bos_token_id", "eos_token_id", "pad_token_id", "unk_token_id", "sep_token_id", "decoder_start_token_id"],
+  ...["bos_token", "eos_token", "pad_token", "tokenizer_model_max_length", "tokenizer_padding_side"],
   // how to start training, and dropout, which is never applied here
   ...["initializer_range", "attention_dropout", "hidden_dropout", "dropout", "attn_pdrop", "embd_pdrop", "resid_pdrop"],
   ...["gradient_checkpointing", "classifier_dropout", "router_aux_loss_coef"],
   // how to compute the same
   ...["use_cache", "pretraining_tp", "cache_implementation", "_attn_implementation", "attn_implementation"],
+  ...["_attn_implementation_autoset", "_flash_attn_2_enabled", "is_decoder"],
   ...["reorder_and_upcast_attn", "chunk_size_feed_forward", "use_bfloat16", "torchscript", "tf_legacy_loss"],
   // what to return
   ...["output_attentions", "output_hidden_states", "return_dict", "use_return_dict", "problem_type"],
@@ -49,6 +51,7 @@ export const ONLY: Readonly<Record<string, unknown>> = {
   tie_encoder_decoder: false,
   pruned_heads: {},
   rope_interleaved: false,
+  use_mrope: false,
   lm_head_bias: false,
   use_bidirectional_attention: false,
   scale_attn_by_inverse_layer_idx: false,

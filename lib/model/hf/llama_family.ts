@@ -83,6 +83,7 @@ export function smollm3(file: ConfigReader): DecoderConfig {
     }),
     2_000_000,
   );
+  file.harmless(["max_window_layers"]);
   const { layers } = config, every = file.count("no_rope_layer_interval", 4);
   const turned = file.list("no_rope_layers", [0, 1], layers) ??
     Array.from({ length: layers }, (_, i) => (i + 1) % every === 0 ? 0 : 1);
