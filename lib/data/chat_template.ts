@@ -79,9 +79,7 @@ export function renderChat(
     throw new RangeError("Cannot render a chat as a message is either gone on with or asked for: both are wanted");
   }
   const { named, now } = reading(tokenizer);
-  const clean = messages.map((message) =>
-    Object.fromEntries(Object.entries(message).filter(([, item]) => item !== null))
-  );
+  const clean = messages.map(plain);
   const given = continueFinalMessage ? leftOpen(clean) : clean;
   const all = { ...named, messages: given, tools: tools ?? null, documents: documents ?? null, ...variables };
   try {
@@ -91,6 +89,13 @@ export function renderChat(
     if (error instanceof TemplateError) throw new RangeError(templateSentence(error), { cause: error });
     throw error;
   }
+}
+
+/** A message without what is null; its reasoning, whatever it is called, under both names that templates read. */
+function plain(message: ChatMessage): Readonly<Record<string, unknown>> {
+  const said = Object.fromEntries(Object.entries(message).filter(([, item]) => item !== null && item !== undefined));
+  const reasoning = said.reasoning_content ?? said.thinking ?? said.reasoning;
+  return reasoning === undefined ? said : { thinking: reasoning, ...said, reasoning_content: reasoning };
 }
 
 /** What a template that gave no text is told about in. */

@@ -171,3 +171,11 @@ Deno.test("a model may have templates by name: tool_use is taken for tools", () 
   assertEquals(renderChat(tokenizer, [user("a")]).text, "d");
   assertEquals(renderChat(tokenizer, [user("a")], { tools: [{}, {}] }).text, "t2");
 });
+
+Deno.test("a message's reasoning is there under the names that templates read, whatever it is called", () => {
+  const template = "{% for m in messages %}{{ m.thinking }},{{ m.reasoning_content }};{% endfor %}";
+  const tokenizer = tokenizerOf("byteLevel", template);
+  const messages = [{ reasoning_content: "a" }, { thinking: "b" }, { reasoning: "c" }, { reasoning: null }, {}];
+  const written = renderChat(tokenizer, messages.map((more) => ({ role: "assistant", content: "x", ...more }))).text;
+  assertEquals(written, "a,a;b,b;c,c;,;,;");
+});

@@ -2,7 +2,7 @@
 import { TemplateError } from "./template_error.ts";
 import type { Value } from "./values.ts";
 
-const MOST_STEPS = 5_000_000;
+const MOST_STEPS = 2_000_000;
 const MOST_CHARACTERS = 16_000_000;
 const MOST_ITEMS = 1_000_000;
 const MOST_DEPTH = 150;

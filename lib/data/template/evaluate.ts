@@ -118,12 +118,16 @@ export function argsOf({ args }: Call, scope: Scope): Args {
   return { positional, named };
 }
 
+/** Filters that may have a text that is marked as safe. */
+const MARKED = ["safe", "e", "escape", "default", "d"];
+
 /** What a filter makes of a value. */
 export function filtered(value: Value, filter: Filter["filter"], scope: Scope): Value {
   const [name, args] = filter.type === "Identifier"
     ? [filter.value, { positional: [], named: new Map<string, Value>() }]
     : [filter.callee.type === "Identifier" ? filter.callee.value : "", argsOf(filter, scope)];
   scope.budget.look(value);
+  if (isKind(value, "marked") && !MARKED.includes(name)) throw unsupported(`${name} of a text that is marked as safe`);
   return (FILTERS[name] as (typeof FILTERS)[string])(value, args, scope.budget);
 }
 
@@ -162,6 +166,7 @@ function subscript(value: Value, key: Value, budget: Budget): Value {
     return value.get(key) as Value;
   }
   if (typeof key === "string") return attributeOf(value, key, budget) ?? missing(value, key);
+  if (isKind(value, "marked")) throw unsupported("an item of a text that is marked as safe");
   const isSequence = typeof value === "string" || isList(value) || isKind(value, "tuple", "range");
   if (!isSequence || typeof key !== "bigint" && typeof key !== "boolean") return undefinedValue(`the item ${key}`);
   const items = itemsOf(value);

@@ -107,6 +107,19 @@ function reverse(value: Value, _args: Args, budget: Budget): Value {
   return { kind: "iterator", items: budget.list(itemsOf(value).toReversed()) };
 }
 
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  "'": "&#39;",
+  '"': "&#34;",
+};
+
+const escape: FilterFunction = (value) =>
+  isKind(value, "marked")
+    ? value
+    : { kind: "marked", text: textOf(value).replace(/[&<>'"]/g, (c) => ENTITIES[c] as string) };
+
 /** Filters by name. */
 export const FILTERS: Readonly<Record<string, FilterFunction>> = {
   ...ITEM_FILTERS,
@@ -132,18 +145,9 @@ export const FILTERS: Readonly<Record<string, FilterFunction>> = {
   tojson: toJson,
   trim: (value, args) => stripped(textOf(value), "both", bind("trim", args, ["chars"])[0]),
   upper: onText((text) => text.toUpperCase()),
-  // What autoescape would need is nothing where it is off, as long as the value is only written (`checkNames` sees to it).
-  safe: onText((text) => text),
-  e: onText((text) => {
-    const entities: Readonly<Record<string, string>> = {
-      "&": "&amp;",
-      "<": "&lt;",
-      ">": "&gt;",
-      "'": "&#39;",
-      '"': "&#34;",
-    };
-    return text.replace(/[&<>'"]/g, (c) => entities[c] as string);
-  }),
+  e: escape,
+  escape,
+  safe: (value) => ({ kind: "marked", text: textOf(value) }),
   sum: (value, args, budget) => {
     const [start = 0n] = bind("sum", args, ["start"]);
     return itemsOf(value).reduce((sum, item) => binary("+", sum, item, budget), start);

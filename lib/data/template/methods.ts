@@ -156,6 +156,7 @@ export function methodOf(value: Value, name: string, budget: Budget): Value | un
   if (typeof value === "string") return bound(value, STRING, "str");
   if (isDict(value)) return bound(value, DICT, "dict");
   if (isList(value)) return bound(value, LIST, "list");
+  if (isKind(value, "marked")) throw unsupported(`the attribute ${name} of a text that is marked as safe`);
   if (isKind(value, "tuple")) throw unsupported(`the attribute ${name} of a tuple`);
   return undefined;
 }

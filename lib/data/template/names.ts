@@ -7,8 +7,6 @@ import { unsupported } from "./template_error.ts";
 
 /** Functions of Jinja that are not computed here. */
 const REFUSED_FUNCTIONS = ["lipsum", "cycler", "joiner"];
-/** Filters whose result is marked as safe, which only writing does not show. */
-const MARKING = ["safe", "e"];
 
 /**
  * Checks a template for constructs that are not supported.
@@ -49,9 +47,6 @@ function checkStatement(statement: Statement, top: boolean): void {
     case "Break":
     case "Continue":
       return;
-    case "FilterExpression":
-      if (isMarking(statement)) return check(statement.operand);
-      return check(statement);
     default:
       check(statement);
   }
@@ -59,10 +54,6 @@ function checkStatement(statement: Statement, top: boolean): void {
 
 function isGeneration({ callee }: Call): boolean {
   return callee.type === "Identifier" && callee.value === GENERATION;
-}
-
-function isMarking({ filter }: Filter): boolean {
-  return filter.type === "Identifier" && MARKING.includes(filter.value);
 }
 
 function checkFilter(filter: Filter["filter"]): void {
@@ -75,7 +66,6 @@ function checkFilter(filter: Filter["filter"]): void {
 function check(expression: Expression): void {
   switch (expression.type) {
     case "FilterExpression":
-      if (isMarking(expression)) throw unsupported("a filter that marks a text as safe, but where it is written");
       checkFilter(expression.filter);
       return check(expression.operand);
     case "TestExpression":

@@ -27,6 +27,9 @@ export function binary(operator: string, a: Value, b: Value, budget: Budget): Va
   switch (operator) {
     case "~":
       return budget.text(textOf(a) + textOf(b));
+  }
+  if (isKind(a, "marked") || isKind(b, "marked")) throw unsupported(`${operator} with a text that is marked as safe`);
+  switch (operator) {
     case "==":
       return equal(a, b);
     case "!=":

@@ -23,7 +23,7 @@ export const TESTS: Readonly<Record<string, Test>> = {
   integer: (value) => typeof value === "bigint",
   float: (value) => typeof value === "number",
   number: (value) => ["bigint", "number", "boolean"].includes(typeof value),
-  string: (value) => typeof value === "string",
+  string: (value) => typeof value === "string" || isKind(value, "marked"),
   mapping: isDict,
   sequence: isSequence,
   iterable: (value) => isSequence(value) || isKind(value, "view", "iterator"),

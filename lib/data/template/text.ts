@@ -4,7 +4,9 @@ import { isDict, isKind, isList, itemsOf, typeName, type Value } from "./values.
 
 /** Python's `str(value)`; an undefined value is written as nothing. */
 export function textOf(value: Value): string {
-  return typeof value === "string" ? value : isKind(value, "undefined") ? "" : repr(value);
+  if (typeof value === "string") return value;
+  if (isKind(value, "marked")) return value.text;
+  return isKind(value, "undefined") ? "" : repr(value);
 }
 
 /** Python's `repr(value)`. */
@@ -88,6 +90,7 @@ export function jsonText(value: Value, style: JsonStyle, margin = ""): string {
       `${jsonString(key, style.ascii)}${style.separators[1]}${jsonText(item, style, inner)}`;
     return wrapped("{", entries.map(write), "}");
   }
+  if (isKind(value, "marked")) throw unsupported("JSON of a text that is marked as safe");
   throw fault(`Object of type ${typeName(value)} is not JSON serializable`);
 }
 

@@ -45,6 +45,12 @@ export interface Loop {
   readonly attribute: (name: string) => Value | undefined;
 }
 
+/** A text that a filter has marked as safe: Python escapes what is added to it, so it can only be written here. */
+export interface Marked {
+  readonly kind: "marked";
+  readonly text: string;
+}
+
 /** A dict. */
 export type Dict = ReadonlyMap<Key, Value>;
 
@@ -61,6 +67,7 @@ export type Value =
   | Iterable
   | Namespace
   | Loop
+  | Marked
   | Callable;
 
 /** A value that has a name of its kind: all but Python's simple ones, lists and dicts. */
@@ -113,6 +120,7 @@ export function truth(value: Value): boolean {
   if (isList(value)) return value.length > 0;
   if (isDict(value)) return value.size > 0;
   if (isKind(value, "tuple", "view", "range")) return value.items.length > 0;
+  if (isKind(value, "marked")) return value.text !== "";
   return Boolean(value);
 }
 

@@ -69,6 +69,16 @@ Deno.test("renderTemplate() reads no file, no environment and no object behind a
   assertEquals(render("{{ m['__proto__'] }}", { m: JSON.parse('{"__proto__": "x"}') }), "x");
 });
 
+Deno.test("a text that is marked as safe is written as it is, and refused where Python would escape what is beside it", () => {
+  assertEquals(render("{% set t = '<a>' | safe %}{{ t }}{{ t ~ '&' }}{{ 'x' if t is string and t }}"), "<a><a>&x");
+  assertEquals(render("{{ '<a>&' | e }}{{ '<' | e | e }}"), "&lt;a&gt;&amp;&lt;");
+  for (
+    const use of ["t + '<'", "'<' + t", "t == '<'", "t | trim", "t | length", "t | tojson", "t.upper()", "t[0]", "[t]"]
+  ) {
+    assertThrows(() => render(`{% set t = '<a>' | safe %}{{ ${use} }}`), TemplateError, undefined, use);
+  }
+});
+
 Deno.test("a template that goes on for ever, or writes without end, is stopped in a sentence", () => {
   const range = "range(100000)";
   const cases = [
