@@ -1,6 +1,6 @@
 /**
  * The whole road with a real small model, stories260K, where it lies beside the checkout: load, draw stories, prefer by a
- * rule, DPO through the command line, export, reload, draw again. Only rates are kept: no text of the model's.
+ * rule, DPO through the command line, export, reload, draw again, and chat. Only rates are kept: no text of the model's.
  *
  *     deno run -R -W tests/evidence/stories.ts
  */
@@ -18,6 +18,7 @@ import {
   type Share,
   shareInterval,
 } from "../../mod.ts";
+import { command as chat } from "../../pipelines/chat.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
 import { command } from "../../pipelines/main.ts";
 import { summary } from "../../pipelines/summary.ts";
@@ -73,6 +74,31 @@ function rateOf(drawn: readonly (readonly Story[])[]): Omit<Share, "ties"> {
   return { estimate, ...shareInterval(estimate, all.length), n: all.length };
 }
 
+/** What chat.ts says to each opening, as a conversation of its own: the share of happy answers. */
+async function chatRate(folder: string, seed: number): Promise<Omit<Share, "ties">> {
+  const answers: string[] = [];
+  for (const opening of openings(true)) {
+    const said: string[] = [];
+    const code = await chat({
+      args: `--model ${folder} --seed ${seed} --temperature 1 --top-p 1 --max-new-tokens ${TOKENS} --quiet`.split(" "),
+      out: (text) => void said.push(text),
+      err: (text) => void said.push(text),
+      columns: null,
+      signal: new AbortController().signal,
+      now: () => performance.now() / 1000,
+      lines: (async function* (): AsyncGenerator<string, void> {
+        yield await Promise.resolve(opening);
+      })(),
+      isInteractive: false,
+      onInterrupt: () => {},
+    });
+    if (code !== 0) throw new Error(said.join(""));
+    answers.push(said.join(""));
+  }
+  const estimate = answers.filter(isHappy).length / answers.length;
+  return { estimate, ...shareInterval(estimate, answers.length), n: answers.length };
+}
+
 /** Pairs of a happy continuation and another of the same opening, as rows of token ids. */
 function pairsOf(model: PolicyState, seed: number): readonly string[] {
   const prompts = openings(false);
@@ -105,7 +131,11 @@ async function road(seed: number, folder: string): Promise<Readonly<Record<strin
   const aligned = await modelIn(`${run}/model`);
   const [before, after] = [model, aligned].map((own) => rateOf(stories(1000 + seed, own, [openings(true), 20])));
   const { accuracy, drift } = JSON.parse(said.join(""));
-  return { seed, pairs: pairs.length, before, after, accuracy: accuracy.heldOut, drift };
+  const chat = {
+    before: await chatRate(`${folder}/stories260K`, seed),
+    after: await chatRate(`${run}/model`, seed),
+  };
+  return { seed, pairs: pairs.length, before, after, chat, accuracy: accuracy.heldOut, drift };
 }
 
 const isThere = (): Promise<boolean> => Deno.stat(new URL("stories260K.bin", SHARED)).then(() => true, () => false);

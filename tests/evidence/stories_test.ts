@@ -17,6 +17,13 @@ Deno.test("stories260K is happy in more of its stories after DPO, in every seed 
   }
 });
 
+Deno.test("in chat.ts too the exported model is happier than the one it began as, over all seeds", () => {
+  const total = (side: "before" | "after"): number =>
+    rows.reduce((sum, { chat }) => sum + chat[side].estimate * chat[side].n, 0);
+  assertEquals(rows.map(({ chat }) => [chat.before.n, chat.after.n]), rows.map(() => [30, 30]));
+  assertLess(2 * total("before"), total("after"));
+});
+
 Deno.test("the README says the rates of the evidence", () => {
   const [before, after] = (["before", "after"] as const).map((side) =>
     over(rows, (row) => row[side].estimate, percent)

@@ -45,7 +45,7 @@ Deno.test({
       const first = await use(`${common} --lora-rank 3 --lora-targets q,v,down --out ${folder}/a`);
       assertEquals([first.code, first.err], [0, ""]);
       assertEquals(await namesIn(`${folder}/a/model`), [
-        ...["adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"],
+        ...["README.md", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"],
       ]);
       const config = JSON.parse(await Deno.readTextFile(`${folder}/a/model/adapter_config.json`));
       assertEquals([config.r, config.lora_alpha, config.target_modules], [3, 6, ["down_proj", "q_proj", "v_proj"]]);
