@@ -18,9 +18,11 @@ import {
   type WeightDtype,
 } from "../mod.ts";
 import { type Common, goOnCommand, ownOf } from "./flags.ts";
+import { forecastAt } from "./forecast.ts";
 import { type Keeper, type KeepOptions, keepRun } from "./keep_run.ts";
 import type { Program, Summary } from "./main.ts";
 import { modelFacts } from "./model_facts.ts";
+import { shortageOf } from "./outlook.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { runReport } from "./run_report.ts";
 import { FILES } from "./saved_run.ts";
@@ -45,6 +47,8 @@ interface Ended<F extends SettingFields, Adds> {
   /** The command that goes on with it; null if it is not kept. */
   readonly goOn: string | null;
   readonly wallSeconds: number;
+  /** The most bytes of tensors that there were at once. */
+  readonly memoryBytes: number;
   /** Its report, with what came of it. */
   readonly report: (sections?: readonly Section[]) => Report;
 }
@@ -65,6 +69,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const file = terminal.program ?? `pipelines/${name}.ts`;
   let told: Report = kept?.saved?.report ?? noReport;
   const full = new AbortController(); // the folder takes no more
+  let most = 0; // bytes of tensors at once
   let found: Readonly<Record<string, unknown>> = {}; // settings that the run tells
   const config = (): Readonly<Record<string, unknown>> => ({ pipeline: name, seed, backend, ...own, ...found });
   const keeper = keeperOf({ values, kept }, { config, now, told: () => told, onFailure: () => full.abort() });
@@ -79,9 +84,11 @@ export async function execute<F extends SettingFields, Adds extends object>(
     },
     ...keeper && { onCheckpoint: keeper.onCheckpoint, isCheckpointDue: keeper.isCheckpointDue },
     ...kept?.saved && { resume: kept.saved.checkpoint },
+    onForetold: (stages, place) => shortageOf(forecastAt(stages, place), program, values),
   });
   const result = await finish(running, async (event) => {
     draw(event);
+    if (event.type === "done") most = Math.max(most, event.memory ?? 0);
     told = advanceReport(told, event);
     if (event.type === "setting") found = { ...found, [event.name]: event.value };
     await keeper?.listen(event);
@@ -89,7 +96,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
   const ending = { pipeline: name, program: file, settings: program.settings, values, wallSeconds };
   return await conclude(terminal, {
-    ...{ program, values, name, keeper, wallSeconds, result: result as Result<Stopped, Adds> },
+    ...{ program, values, name, keeper, wallSeconds, memoryBytes: most, result: result as Result<Stopped, Adds> },
     goOn: kept && goOnCommand(file, kept.folder.path, values),
     report: (sections) => runReport(told, { ...ending, ...sections && { sections } }),
   });
@@ -107,7 +114,7 @@ function keeperOf<F>(
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
 async function conclude<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
-  { program, values, name, result, keeper, goOn, wallSeconds, report }: Ended<F, Adds>,
+  { program, values, name, result, keeper, goOn, wallSeconds, memoryBytes, report }: Ended<F, Adds>,
 ): Promise<number> {
   const goOnWith = `Go on with: ${goOn}`;
   const lost = (): number | undefined => {
@@ -123,7 +130,8 @@ async function conclude<F extends SettingFields, Adds extends object>(
   }
   const end = program.summary(result.right);
   const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
-  const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
+  const head = { pipeline: name, seed: values.seed, wallSeconds, memoryBytes };
+  const json = `${JSON.stringify({ ...head, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
     ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
     [FILES.report]: html(),

@@ -1,5 +1,6 @@
 /** `--explain`: the stages with what each needs and adds, and what takes memory; nothing is run. */
 import { type Stage, table } from "../mod.ts";
+import type { Outlook } from "./outlook.ts";
 
 /** Something that takes memory. */
 export interface Size {
@@ -48,11 +49,15 @@ export function bytesText(bytes: number): string {
 }
 
 /** The text of `--explain`, or with `json` the same as one document. */
-export function explain(pipeline: Stage<never, object>, sizes: readonly Size[], json: boolean): string {
+export function explain(
+  pipeline: Stage<never, object>,
+  sizes: readonly Size[],
+  { json, outlook }: { readonly json: boolean; readonly outlook: Outlook | null },
+): string {
   const lines = linesOf(pipeline);
   if (json) {
     const stages = lines.map(({ depth: _, work, ...line }) => ({ ...line, work: work || "stages" }));
-    return `${JSON.stringify({ pipeline: pipeline.name, stages, memory: sizes }, null, 2)}\n`;
+    return `${JSON.stringify({ pipeline: pipeline.name, stages, memory: sizes, ...outlook?.json }, null, 2)}\n`;
   }
   const names = (of: readonly string[]): string => of.length === 0 ? "–" : of.join(", ");
   const stages = lines.map(({ stage, depth, work, needs, adds }) => [
@@ -70,5 +75,5 @@ export function explain(pipeline: Stage<never, object>, sizes: readonly Size[], 
     table(["stage", "works", "needs", "adds"], stages),
     ...memory.length === 0 ? [] : [table(["memory for", "numbers", "bytes", ""], memory)],
   ];
-  return `${parts.join("\n\n")}\n`;
+  return `${[...parts, ...outlook === null || outlook.text === "" ? [] : [outlook.text.trimEnd()]].join("\n\n")}\n`;
 }

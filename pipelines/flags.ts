@@ -42,7 +42,9 @@ const KEPT = {
   keep: count(2, { atLeast: 1, help: "checkpoints to keep, and the best where a stage says which" }),
   json: toggle(false, { help: "print one JSON document" }),
   html: toggle(false, { help: "print the report as a page" }),
-  explain: toggle(false, { help: "show the stages and what takes memory, and do nothing" }),
+  explain: toggle(false, {
+    help: "show the stages, their memory to the byte and the speed of a step; nothing is trained or kept",
+  }),
   quiet: toggle(false, { help: "show no progress" }),
   help: toggle(false, { help: "show this, and do nothing" }),
 };

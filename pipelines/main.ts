@@ -13,6 +13,7 @@ import {
 import { execute } from "./execute.ts";
 import { explain, type Size } from "./explain.ts";
 import { commandLine, ownOf, words } from "./flags.ts";
+import { outlook } from "./outlook.ts";
 import { configOf, runFolder } from "./run_folder.ts";
 import { EXIT, processTerminal, say, type Terminal, write } from "./terminal.ts";
 
@@ -97,7 +98,8 @@ export async function command<F extends SettingFields, Adds extends object>(
   if (values.right.explain) {
     const own = ownOf(values.right), sizes = await program.sizes?.(own) ?? right([]);
     if (sizes._tag === "Left") return say(terminal, sizes.left.sentences, EXIT[sizes.left.kind]);
-    terminal.out(explain(program.pipelineOf(own), sizes.right, values.right.json));
+    const ahead = program.sizes === undefined ? null : await outlook(program, values.right, terminal.now);
+    terminal.out(explain(program.pipelineOf(own), sizes.right, { json: values.right.json, outlook: ahead }));
     return EXIT.done;
   }
   const kept = await runFolder(values.right, terminal.openFolder);

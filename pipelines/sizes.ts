@@ -35,17 +35,21 @@ async function ofArchitecture(
 const floats = (part: string, numbers: number, note = ""): Size => ({ part, numbers, bytes: FLOAT * numbers, note });
 
 /** What training holds beside the parameters themselves. */
-function training(config: DecoderConfig, parameters: number): readonly Size[] {
+function training(parameters: number): readonly Size[] {
   return [
     floats("gradients", parameters),
     floats("AdamW's two moments", 2 * parameters),
-    floats("a step, for each token of its batch", tokenFloats(config), "activations and their gradients, about"),
   ];
 }
 
 /** Numbers that forward and backward pass leave for a token until the step ends; twice as many backward as forward. */
 function tokenFloats({ layers, hiddenSize, attention: { heads, kvHeads, headDim }, mlp }: DecoderConfig): number {
   return 3 * layers * (7 * hiddenSize + 3 * (heads + kvHeads) * headDim + 3 * mlp.size);
+}
+
+/** Numbers that generation keeps for a token until its answer is complete. */
+function cacheFloats({ layers, attention: { kvHeads, headDim } }: DecoderConfig): number {
+  return 2 * layers * kvHeads * headDim;
 }
 
 /** The rows: counted in the world, a file's size on own data. */
@@ -73,7 +77,7 @@ export function alignmentSizes(s: Setup & { readonly pairs: number }): Sizes {
       floats("policy", parameters, note),
       floats("reference", parameters, "what the policy began with"),
       s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
-      ...training(config, parameters),
+      ...training(parameters),
     ];
   });
 }
@@ -108,7 +112,9 @@ export function reinforcementSizes(
         critic,
         s.critic === "shared" ? "a head on the policy's trunk" : "a trunk of its own and a head",
       ),
-      ...training(config, policy + critic),
+      ...training(policy + critic),
+      floats("a step, for each token of its batch", tokenFloats(config), "activations and their gradients, about"),
+      floats("the KV cache, for each token of the answers under way", cacheFloats(config), "64 answers at a time"),
     ];
   });
 }
@@ -121,7 +127,7 @@ export function textSizes(s: Setup & { readonly passages: number }): Sizes {
       rows(s.data, "texts", s.passages),
       floats("policy", parameters, note),
       floats("reference", parameters, "what the policy began with"),
-      ...training(config, parameters),
+      ...training(parameters),
     ];
   });
 }
@@ -135,7 +141,7 @@ export function rewardSizes(s: Setup & { readonly pairs: number }): Sizes {
       floats("policy", parameterCount(config), note),
       floats("reward model", reward, "the policy's trunk and a head"),
       floats("the best reward model so far", reward),
-      ...training(config, reward),
+      ...training(reward),
     ];
   });
 }

@@ -2,7 +2,7 @@
 import { scan, type Stage } from "../flow/stage.ts";
 import { surprisals } from "../model/surprise.ts";
 import { pack } from "../tensor/ragged.ts";
-import { byTokens, stepTokens } from "./chunks.ts";
+import { byTokens, stepTokens, tokensIn } from "./chunks.ts";
 import { exampleOf } from "./reference.ts";
 import type { FitRow, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
@@ -15,10 +15,13 @@ type Needs = Pick<PolicyState, "config" | "policy"> & RewardState & Pick<Validat
 /** The rows to learn from, with the surprisals of their tokens under the policy, if the reward model reads any. */
 export function readSurprise(): Stage<Needs, Pick<ValidationState, "fitRows">> {
   return scan("readSurprise", {
-    init: ({ fitRows, reward }: Needs) => ({
-      carry: [] as readonly Float32Array[],
-      steps: reward.surprise === undefined ? 0 : Math.ceil(fitRows.length / CHUNK),
-    }),
+    init: ({ fitRows, reward }: Needs) => {
+      const rows = reward.surprise === undefined ? [] : fitRows;
+      return {
+        carry: rows.map((row) => new Float32Array(tokensIn(row))) as readonly Float32Array[],
+        steps: Math.ceil(rows.length / CHUNK),
+      };
+    },
     step: (read, { step, state: { config, policy, fitRows } }) => {
       const chunk = fitRows.slice(step * CHUNK, (step + 1) * CHUNK);
       const parts = byTokens(chunk).map((part) => Array.from(surprisals(policy, config, pack(part.map(exampleOf)))));
@@ -27,7 +30,7 @@ export function readSurprise(): Stage<Needs, Pick<ValidationState, "fitRows">> {
       const own = chunk.map(({ prompt, chosen, rejected }) =>
         found.slice(at, at += prompt.length + chosen.length + rejected.length)
       );
-      return { carry: [...read, ...own], metrics: {} };
+      return { carry: read.toSpliced(step * CHUNK, own.length, ...own), metrics: {} };
     },
     tokens: (_, { step, state: { fitRows } }) => stepTokens(byTokens(fitRows.slice(step * CHUNK, (step + 1) * CHUNK))),
     done: (read, { fitRows }) => ({
