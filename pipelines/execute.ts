@@ -47,8 +47,6 @@ interface Ended<F extends SettingFields, Adds> {
   /** The command that goes on with it; null if it is not kept. */
   readonly goOn: string | null;
   readonly wallSeconds: number;
-  /** The most bytes of tensors that there were at once. */
-  readonly memoryBytes: number;
   /** Its report, with what came of it. */
   readonly report: (sections?: readonly Section[]) => Report;
 }
@@ -69,7 +67,6 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const file = terminal.program ?? `pipelines/${name}.ts`;
   let told: Report = kept?.saved?.report ?? noReport;
   const full = new AbortController(); // the folder takes no more
-  let most = 0; // bytes of tensors at once
   let found: Readonly<Record<string, unknown>> = {}; // settings that the run tells
   const config = (): Readonly<Record<string, unknown>> => ({ pipeline: name, seed, backend, ...own, ...found });
   const keeper = keeperOf({ values, kept }, { config, now, told: () => told, onFailure: () => full.abort() });
@@ -88,7 +85,6 @@ export async function execute<F extends SettingFields, Adds extends object>(
   });
   const result = await finish(running, async (event) => {
     draw(event);
-    if (event.type === "done") most = Math.max(most, event.memory ?? 0);
     told = advanceReport(told, event);
     if (event.type === "setting") found = { ...found, [event.name]: event.value };
     await keeper?.listen(event);
@@ -96,7 +92,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
   const ending = { pipeline: name, program: file, settings: program.settings, values, wallSeconds };
   return await conclude(terminal, {
-    ...{ program, values, name, keeper, wallSeconds, memoryBytes: most, result: result as Result<Stopped, Adds> },
+    ...{ program, values, name, keeper, wallSeconds, result: result as Result<Stopped, Adds> },
     goOn: kept && goOnCommand(file, kept.folder.path, values),
     report: (sections) => runReport(told, { ...ending, ...sections && { sections } }),
   });
@@ -114,7 +110,7 @@ function keeperOf<F>(
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
 async function conclude<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
-  { program, values, name, result, keeper, goOn, wallSeconds, memoryBytes, report }: Ended<F, Adds>,
+  { program, values, name, result, keeper, goOn, wallSeconds, report }: Ended<F, Adds>,
 ): Promise<number> {
   const goOnWith = `Go on with: ${goOn}`;
   const lost = (): number | undefined => {
@@ -130,8 +126,7 @@ async function conclude<F extends SettingFields, Adds extends object>(
   }
   const end = program.summary(result.right);
   const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
-  const head = { pipeline: name, seed: values.seed, wallSeconds, memoryBytes };
-  const json = `${JSON.stringify({ ...head, ...end.json }, null, 2)}\n`;
+  const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
     ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
     [FILES.report]: html(),

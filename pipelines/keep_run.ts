@@ -76,6 +76,7 @@ export function keepRun(options: KeepOptions): Keeper {
     listen: async (event) => {
       if (event.type === "start" && event.steps !== undefined) await begin();
       if (event.type === "step") await journal.step(event);
+      if (event.type === "done" && begun) await journal.done(event);
     },
     isCheckpointDue: () =>
       journal.improved() || now() - last.time >= 60 * minutes ||
@@ -127,6 +128,7 @@ interface Journal {
   readonly improved: () => boolean;
   readonly begin: () => Promise<void>;
   readonly step: (event: Extract<Event, { type: "step" }>) => Promise<void>;
+  readonly done: (event: Extract<Event, { type: "done" }>) => Promise<void>;
 }
 
 function journalOf({ folder, saved, now }: KeepOptions, write: Write): Journal {
@@ -147,6 +149,9 @@ function journalOf({ folder, saved, now }: KeepOptions, write: Write): Journal {
     begin: async () => {
       await append(FILES.timings, lineOf({ started: new Date().toISOString() }));
       if (standing.streams[FILES.events] === undefined) await append(FILES.events, tensorboardStart(Date.now() / 1000));
+    },
+    done: async ({ path, memory }) => {
+      if (memory !== undefined) await append(FILES.timings, lineOf({ path: showPath(path), memoryBytes: memory }));
     },
     step: async (event) => {
       const at = { path: showPath(event.path), step: event.step, steps: event.steps };
