@@ -89,6 +89,7 @@ export function reward(s: Settings): Stage<PolicyState & LoadedState & RowState,
     fitBradleyTerry(fitting({
       ...settings.values,
       ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },
+      ...s.model !== null && { microBatch: 4, gradientCheckpointing: "on" }, // as reward.ts has it for a given model
     })),
     judgeReward(s),
   ]);

@@ -66,7 +66,7 @@ function modelOf({ model, context, modelHash }: Values): Stage<object, PolicySta
       return { ...policy, config: { ...config, contextLength: Math.min(config.contextLength, context || Infinity) } };
     }, { needs: [], adds: ["config", "tokenizer", "policy"] });
   }
-  return loadPolicy((tell) => loadModel(model, { onProgress: inTenths(tell) }), {
+  return loadPolicy((tell) => loadModel(model, { halves: true, onProgress: inTenths(tell) }), {
     ...{ name: model, hash: modelHash },
     ...context > 0 && { contextLength: context },
   });

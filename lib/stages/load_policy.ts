@@ -7,6 +7,9 @@ import type { Note } from "../flow/event.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { type DecoderConfig, type DecoderParams, parameterCount } from "../model/decoder.ts";
 import { type Failure, inputFailure, type Result, right } from "../result.ts";
+import { scope } from "../tensor/scope.ts";
+import { cast } from "../tensor/tensor.ts";
+import { leaves } from "../tensor/tree.ts";
 import type { PolicyState, RefState } from "./state.ts";
 
 /** A model as its files have it. */
@@ -68,7 +71,7 @@ export function loadPolicy<M extends StoredModel>(
           `they go up to ${vocabSizeOf(tokenizer.right) - 1}`,
       );
     }
-    const own = contentHash({ config, params, texts });
+    const own = hashOf(loaded.right);
     if (hash !== "" && own !== hash) {
       return inputFailure(
         `Cannot use ${name} as it must have the content hash ${hash}, as when the run began: current value is ${own}`,
@@ -103,6 +106,12 @@ export function loadRef(
     const rule = "it must have the architecture of the policy";
     return inputFailure(`Cannot take ${name} as the reference as ${rule}: ${parts.join("; ")}`);
   }, { needs: ["config"], adds: ["ref"] });
+}
+
+/** The content hash of a model: of its numbers in 32 bits, however it is held in memory. */
+function hashOf({ config, params, texts }: StoredModel): string {
+  const hashes = leaves(params).map(([path, t]) => [path, scope(() => contentHash(cast(t, "f32")))]);
+  return contentHash({ config, texts, params: hashes });
 }
 
 /** The tokenizer among a model's files, or what it has instead. */

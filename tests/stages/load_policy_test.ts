@@ -7,6 +7,7 @@ import { type DecoderConfig, initDecoder } from "../../lib/model/decoder.ts";
 import { right } from "../../lib/result.ts";
 import { loadPolicy, type LoadPolicyOptions, loadRef, type StoredModel } from "../../lib/stages/load_policy.ts";
 import { key } from "../../lib/tensor/random.ts";
+import { buildHalf, cast } from "../../lib/tensor/tensor.ts";
 import { config, finished } from "./tiny.ts";
 
 const params = initDecoder(key(0), config);
@@ -71,6 +72,18 @@ Deno.test("loadPolicy() tells the content hash, and refuses a model of another o
   assertEquals(await refusal({}, { hash: "0123456789abcdef" }), [
     `Cannot use models/a as it must have the content hash 0123456789abcdef, as when the run began: current value is ${hash}`,
   ]);
+});
+
+Deno.test("the content hash is of the numbers, whether the model is held in 16 bits or in 32", async () => {
+  const bits = (length: number): Uint16Array => Uint16Array.from({ length }, (_, i) => 0x3c00 + 7 * i % 512);
+  const half = { ...params, embedding: buildHalf("bf16", [259, 8], (out) => out.set(bits(259 * 8))) };
+  const wide = { ...params, embedding: cast(half.embedding, "f32") };
+  const hashes = await Promise.all([half, wide, params].map(async (params) => {
+    const { events } = await loaded({ params });
+    return events.flatMap((event) => event.type === "setting" ? [event.value] : [])[0];
+  }));
+  assertEquals(hashes[0], hashes[1]);
+  assertNotEquals(hashes[0], hashes[2]);
 });
 
 Deno.test("loadRef() takes a reference of the policy's architecture, whatever its context, and refuses another by its parts", async () => {
