@@ -62,7 +62,7 @@ export function loadPolicy<M extends StoredModel>(
   return attempt("loadPolicy", async (_: object, { emit }) => {
     const loaded = await source((message) => emit({ type: "remark", message }));
     if (loaded._tag === "Left") return loaded;
-    const { config, params, form, texts } = loaded.right;
+    const { config, params, form } = loaded.right;
     const tokenizer = tokenizerOf(loaded.right, emit);
     if (tokenizer._tag === "Left") return tokenizer;
     if (vocabSizeOf(tokenizer.right) > config.vocabSize) {
