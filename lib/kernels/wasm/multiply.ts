@@ -20,8 +20,8 @@ const MANY_ROWS = 32;
 const ALONE = { floats: KC * NC, depth: KC };
 const SHARED = { floats: 1 << 20, depth: 8 * KC };
 
-/** Multiply-adds of a product that is not worth a thought. */
-const SMALL_PRODUCT = 32_768;
+/** Multiply-adds of a product that is not worth a thought; all of its B can be packed at once, whatever its form. */
+const SMALL_PRODUCT = SHARED.floats / NR;
 
 /** Nanoseconds of a multiply-add, of packing a float, and of reading one that is used once. */
 const COST = { multiply: 0.04, pack: 0.7, read: 0.2 };
@@ -96,7 +96,14 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
   }
 }
 
-/** Computes the first `width` columns of C where rows are few, and their steps of k and B's lie side by side. */
+/** Whether rows are few, and their steps of k and B's lie side by side. */
+const isFew = ({ m, aColumn, bRow }: Product, k: number): boolean =>
+  m <= MOST_ROWS && aColumn === 4 && bRow === 4 && k % FEW_STEPS === 0;
+
+/** Whether rows are so few that B is better read as stored, and it can be. */
+const isStored = ({ m, bColumn }: Product): boolean => m <= FEW_ROWS && bColumn === 4;
+
+/** Computes the first `width` columns of C where `isFew` holds. */
 function multiplyFew({ run }: Team, product: Product, width: number, k: number): void {
   const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
   const cost = k * Math.max(COST.read, COST.multiply * m);
@@ -108,8 +115,14 @@ function multiplyFew({ run }: Team, product: Product, width: number, k: number):
 function multiplySmall({ kernels }: Team, product: Product, n: number, k: number): void {
   const { m, a, aRow, aColumn, b, bRow, bColumn, c, cRow, beta } = product;
   const { columns, rows } = opened ??= openRoom();
-  kernels.packColumns(b, bColumn, bRow, n, k, columns);
-  kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, columns, NR * 4, k * NR * 4, c, cRow, beta, rows);
+  if (isFew(product, k) && n % FEW_COLUMNS === 0) {
+    kernels.multiplyFewRows(m, n, k, a, aRow, b, bColumn, c, cRow, beta);
+  } else if (isStored(product) && n % NR === 0) {
+    kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, b, bRow, NR * 4, c, cRow, beta, rows);
+  } else {
+    kernels.packColumns(b, bColumn, bRow, n, k, columns);
+    kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, columns, NR * 4, k * NR * 4, c, cRow, beta, rows);
+  }
 }
 
 /** `Kernels.gemm` over the emitted functions. */
@@ -118,14 +131,14 @@ export function multiplication(team: Team, at: (x: Floats) => number): Kernels<F
     const left = { a: at(a), aRow: aRow * 4, aColumn: aColumn * 4 };
     const product = { m, ...left, b: at(b), bRow: bRow * 4, bColumn: bColumn * 4, c: at(c), cRow: ldc * 4, beta };
 
-    const few = m <= MOST_ROWS && aColumn === 1 && bRow === 1 && k % FEW_STEPS === 0;
-    const asStored = m <= FEW_ROWS && bColumn === 1;
-    const whole = k === 0 ? 0 : few ? n - n % FEW_COLUMNS : asStored ? n - n % NR : 0;
+    if (k > 0 && m * n * k <= SMALL_PRODUCT) return multiplySmall(team, product, n, k);
+    const few = isFew(product, k);
+    const whole = k === 0 ? 0 : few ? n - n % FEW_COLUMNS : isStored(product) ? n - n % NR : 0;
     if (whole > 0 && few) multiplyFew(team, product, whole, k);
     else if (whole > 0) {
       const group = { column: 0, width: whole, start: 0, depth: k };
       multiply(team, product, { ...group, panels: stored(product, group) });
-    } else if (m * n * k <= SMALL_PRODUCT && k > 0) return multiplySmall(team, product, n, k);
+    }
     const most = team.shares(COST.multiply * m * (n - whole) * k) ? SHARED : ALONE;
     const deepest = Math.min(k, most.depth);
     const widest = Math.floor(most.floats / deepest / NR) * NR;
