@@ -25,6 +25,7 @@ import { worldPairs, worldPolicy } from "../fixtures/world/shipped.ts";
 import { main } from "./main.ts";
 import { scoreSummary } from "./score_summary.ts";
 import { SETUP } from "./setup.ts";
+import { scoreSizes } from "./sizes.ts";
 
 export const settings = define({
   model: SETUP.model,
@@ -72,4 +73,4 @@ function modelOf({ model, context, modelHash }: Values): Stage<object, PolicySta
   });
 }
 
-if (import.meta.main) await main(score, settings, scoreSummary);
+if (import.meta.main) await main(score, settings, scoreSummary, scoreSizes);

@@ -145,3 +145,11 @@ export function rewardSizes(s: Setup & { readonly pairs: number }): Sizes {
     ];
   });
 }
+
+/** Of `score`, whose model is the world's if none is given; what its files have in 16 bits a number stays so. */
+export function scoreSizes(s: Setup & { readonly pairs: number }): Sizes {
+  return ofArchitecture({ ...s, data: null }, (config, note) => [
+    rows(s.data, "rows", s.pairs),
+    floats("policy", parameterCount(config), s.model === null ? note : `${note}; half of it if its files have 16 bits`),
+  ]);
+}

@@ -6,5 +6,6 @@
 import { main } from "../main.ts";
 import { score, settings } from "../score.ts";
 import { scoreSummary } from "../score_summary.ts";
+import { scoreSizes } from "../sizes.ts";
 
-await main(score, settings, scoreSummary);
+await main(score, settings, scoreSummary, scoreSizes);

@@ -5,6 +5,7 @@ import { score, settings } from "../../pipelines/score.ts";
 import { scoreSummary } from "../../pipelines/score_summary.ts";
 import { worldPolicy } from "../../fixtures/world/shipped.ts";
 import raw from "../../fixtures/world/pairs.json" with { type: "json" };
+import { scoreSizes } from "../../pipelines/sizes.ts";
 import { type Printed, printed } from "./command_line.ts";
 
 const SHARED = "../shared/reference/trl";
@@ -64,6 +65,19 @@ Deno.test("score's table shows twenty rows, says how many more there are, and ho
   assertEquals(out.split("\n").filter((line) => / (chosen|rejected) +\d/.test(line)).length, 40);
   assert(out.includes("… and 3 more rows: --json has them all, token by token"), out);
   assert(/chosen is the likelier +\d+\.\d % \[.*n = 23/.test(out), out);
+});
+
+Deno.test("score --explain foretells the memory of scoring, without a model of the user's as with one", async () => {
+  const { code, out } = await use("--explain --json --pairs 5");
+  assertEquals(code, 0);
+  const { memory, stages } = JSON.parse(out);
+  assertEquals(memory.map(({ part, numbers }: { part: string; numbers: number }) => [part, numbers]), [
+    ["rows", null],
+    ["policy", 610_176],
+  ]);
+  assertEquals(stages.map(({ stage }: { stage: string }) => stage).slice(1), [
+    ...["loadReplies", "loadPolicy", "tokenizeReplies", "replyLogps"],
+  ]);
 });
 
 Deno.test({
