@@ -15,7 +15,7 @@ const shared = granted && await Deno.stat(SHARED).then(() => true, () => false);
 
 const use = (line: string): Promise<Printed> =>
   printed(
-    { pipelineOf: score, settings, summary: scoreSummary },
+    { pipelineOf: score, settings, summary: scoreSummary, sizes: scoreSizes },
     ...line.split(" ").filter((word) => word !== ""),
     "--quiet",
   );
