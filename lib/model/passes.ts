@@ -12,7 +12,7 @@ import type { LanguageModel } from "./decoder.ts";
 import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
 import type { Generated, GenerateOptions } from "./generate.ts";
 import { logitsAt } from "./logps.ts";
-import { checkSampling, sampleAt, type Sampling, samplingDistribution } from "./sampling.ts";
+import { checkSampling, sampleToken, type Sampling } from "./sampling.ts";
 
 /** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
 interface Cache {
@@ -168,10 +168,9 @@ function begin({ prompt, limit }: Plan, start: number, { key, samples = 1 }: Gen
 
 /** Draws the next token of a sample from a row of logits. */
 function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
-  const probs = samplingDistribution(logits, spec);
-  const id = sampleAt(probs, sample.draws[sample.ids.length] as number);
+  const { id, probability } = sampleToken(logits, sample.draws[sample.ids.length] as number, spec);
   sample.ids.push(id);
-  sample.logps.push(Math.log(probs[id] as number));
+  sample.logps.push(Math.log(probability));
 }
 
 /** What a generation is about; groups of samples are put into `all` when their prompts' turn comes. */

@@ -29,19 +29,29 @@ export function argmax(x: ArrayLike<number>): number {
   return best;
 }
 
-/** Zeroes all but the most probable tokens: at most topK, and no more than it takes to reach topP of their mass. */
+/**
+ * Zeroes all but the most probable tokens: at most topK, and no more than it takes to reach topP of their mass. Of equals
+ * the first ones stay.
+ */
 function keepTop(probs: Float64Array, topK: number, topP: number): Float64Array {
-  const order = Array.from(probs.keys()).sort((a, b) => (probs[b] as number) - (probs[a] as number) || a - b);
-  const top = order.slice(0, topK);
-  const mass = top.reduce((sum, i) => sum + (probs[i] as number), 0);
-  const kept = new Float64Array(probs.length);
-  let reached = 0;
-  for (const i of top) {
-    if (reached >= topP * mass) break;
-    kept[i] = probs[i] as number;
-    reached += probs[i] as number;
+  const top = probs.toSorted().reverse().subarray(0, topK); // numbers alone are sorted much faster than places
+  const mass = top.reduce((sum, p) => sum + p, 0);
+  let reached = 0, count = 0;
+  while (count < top.length && reached < topP * mass) reached += top[count++] as number;
+  const least = top[count - 1] as number;
+  let equals = top.subarray(0, count).filter((p) => p === least).length;
+  return probs.map((p) => p > least || p === least && equals-- > 0 ? p / reached : 0);
+}
+
+/** e^((z − max z) / temperature) of every logit z, and their sum. */
+function softmaxWeights(logits: ArrayLike<number>, temperature: number): { weights: Float64Array; total: number } {
+  const best = logits[argmax(logits)] as number;
+  const weights = new Float64Array(logits.length);
+  let total = 0;
+  for (let i = 0; i < weights.length; i++) {
+    total += weights[i] = Math.exp(((logits[i] as number) - best) / temperature);
   }
-  return kept.map((p) => p / reached);
+  return { weights, total };
 }
 
 /**
@@ -58,14 +68,9 @@ function keepTop(probs: Float64Array, topK: number, topP: number): Float64Array 
  */
 export function samplingDistribution(logits: ArrayLike<number>, spec: Sampling = {}): Float64Array {
   const { temperature, topK, topP } = checkSampling(spec);
-  const best = argmax(logits);
-  const probs = new Float64Array(logits.length);
-  if (temperature === 0) return probs.fill(1, best, best + 1);
-  let total = 0;
-  for (let i = 0; i < probs.length; i++) {
-    total += probs[i] = Math.exp(((logits[i] as number) - (logits[best] as number)) / temperature);
-  }
-  for (let i = 0; i < probs.length; i++) probs[i] = (probs[i] as number) / total;
+  if (temperature === 0) return new Float64Array(logits.length).fill(1, argmax(logits), argmax(logits) + 1);
+  const { weights, total } = softmaxWeights(logits, temperature);
+  const probs = weights.map((weight) => weight / total);
   return topK < probs.length || topP < 1 ? keepTop(probs, topK, topP) : probs;
 }
 
@@ -80,4 +85,31 @@ export function sampleAt(probs: Float64Array, u: number): number {
     if (u < cumulative) return i;
   }
   return last; // u is within rounding of 1
+}
+
+/**
+ * `sampleAt` of `samplingDistribution` with the token's probability. Where no token is cut off, no more of the
+ * distribution is made than it takes to reach `u`.
+ */
+export function sampleToken(
+  logits: ArrayLike<number>,
+  u: number,
+  spec: Sampling,
+): { readonly id: number; readonly probability: number } {
+  const { temperature, topK, topP } = checkSampling(spec);
+  if (temperature === 0 || topK < logits.length || topP < 1) {
+    const probs = samplingDistribution(logits, spec), id = sampleAt(probs, u);
+    return { id, probability: probs[id] as number };
+  }
+  const { weights, total } = softmaxWeights(logits, temperature);
+  let cumulative = 0, id = 0, probability = 0;
+  for (let i = 0; i < weights.length; i++) {
+    const p = (weights[i] as number) / total;
+    if (p === 0) continue;
+    cumulative += p;
+    id = i;
+    probability = p;
+    if (u < cumulative) break;
+  }
+  return { id, probability };
 }

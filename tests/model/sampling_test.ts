@@ -1,7 +1,7 @@
 /** Sampling distributions held to numbers of 60-digit arithmetic and to their laws. */
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { argmax, sampleAt, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
+import { argmax, sampleAt, sampleToken, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
 import { key, uniform } from "../../lib/tensor/random.ts";
 import { assertNear, oracle } from "../oracles.ts";
 
@@ -76,6 +76,40 @@ Deno.test("topK keeps k tokens, topP its share of their mass, and of equal token
   assertEquals([...samplingDistribution([0, 0, 0, 0], { topK: 2 })], [0.5, 0.5, 0, 0]);
   assertEquals([...samplingDistribution([0, 0, 0, 0], { topK: 2, topP: 0.5 })], [1, 0, 0, 0]);
   assertEquals([...samplingDistribution([0, 0, 0, 0], { topP: 0.6 }).map((p) => p * 3)], [1, 1, 1, 0]);
+});
+
+Deno.test("topK and topP keep what sorting all tokens by probability, then by place, would keep, bit for bit", () => {
+  const sorted = (probs: Float64Array, topK: number, topP: number): Float64Array => {
+    const at = (i: number): number => probs[i] as number;
+    const top = [...probs.keys()].sort((a, b) => at(b) - at(a) || a - b).slice(0, topK);
+    const mass = top.reduce((sum, i) => sum + at(i), 0);
+    const kept = new Float64Array(probs.length);
+    let reached = 0;
+    for (const i of top) {
+      if (reached >= topP * mass) break;
+      kept[i] = at(i);
+      reached += at(i);
+    }
+    return kept.map((p) => p / reached);
+  };
+  const tied = fc.array(fc.integer({ min: -4, max: 4 }), { minLength: 1, maxLength: 30 });
+  const share = fc.double({ min: 0.01, max: 1, noNaN: true });
+  fc.assert(fc.property(fc.oneof(logits, tied), fc.integer({ min: 1, max: 12 }), share, (x, topK, topP) => {
+    assertEquals(samplingDistribution(x, { topK, topP }), sorted(samplingDistribution(x), topK, topP));
+  }));
+});
+
+Deno.test("sampleToken() is sampleAt() of samplingDistribution(), with the probability, whatever is cut off", () => {
+  const u = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+  const specs: readonly Sampling[] = [{}, { temperature: 0 }, { temperature: 1.7 }, { topK: 3 }, {
+    topP: 0.8,
+    topK: 5,
+  }];
+  fc.assert(fc.property(logits, u, fc.constantFrom(...specs), (x, u, spec) => {
+    const probs = samplingDistribution(x, spec), id = sampleAt(probs, u);
+    assertEquals(sampleToken(x, u, spec), { id, probability: probs[id] as number });
+  }));
+  assertEquals(sampleToken([0, 0, -Infinity], 1 - 2 ** -53, {}), { id: 1, probability: 0.5 });
 });
 
 Deno.test("temperature 0 takes the most probable token, the first of equals", () => {
