@@ -90,7 +90,8 @@ export function tokenizeReplies(
       const faults = long.slice(0, SHOWN).map((row) =>
         `Cannot use row ${row.id} as ${rule}: they have ${lengthOf(row)}`
       );
-      return inputFailure(...firstSentences(faults, long.length));
+      const remedy = overflow === "error" ? ["Choose what to do: overflow drop leaves such rows out"] : [];
+      return inputFailure(...firstSentences(faults, long.length), ...remedy);
     }
     const dropped = tally(long.map(({ id }) => ({ reason: "overlong" as const, id })));
     const kept = rows.filter((row) => lengthOf(row) <= config.contextLength);

@@ -136,7 +136,8 @@ Deno.test({
     const refused = await scored(rows, "--context 8");
     assertEquals([refused.code, refused.err], [
       2,
-      "Cannot use row long as prompt and completion must fit a context of 8 tokens: they have 9\n",
+      "Cannot use row long as prompt and completion must fit a context of 8 tokens: they have 9\n" +
+      "Choose what to do: overflow drop leaves such rows out\n",
     ]);
     const dropped = await scored(rows, "--context 8 --overflow drop");
     assert(dropped.out.includes("1 of 2 rows kept, 1 dropped, 0 truncated."), dropped.out);
