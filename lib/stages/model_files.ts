@@ -3,16 +3,16 @@ import { endIds } from "../data/chat.ts";
 import { CHAT_TEMPLATE, END } from "../data/chat_tokens.ts";
 import { isIdTokenizer, isPretrained, type Tokenizer } from "../data/tokenizer.ts";
 import { tokenizerJson } from "../data/tokenizer_json.ts";
-import type { DecoderParams } from "../model/decoder.ts";
+import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import type { Adapter } from "../model/lora.ts";
 import { writePeft } from "../model/peft.ts";
-import { layoutOf } from "../model/hf/layout.ts";
+import { HEAD, layoutOf } from "../model/hf/layout.ts";
 import { classOf, type ModelForm, withDtype } from "../model/hf/form.ts";
 import { parseForWriting } from "../model/hf/json_text.ts";
 import { fileTensors } from "../model/hf/write_params.ts";
 import { llamaForm } from "../model/llama.ts";
 import { safetensorsChunks, type WeightDtype, type Writing, writing } from "../model/safetensors.ts";
-import type { RewardModel, RewardState } from "./reward_state.ts";
+import type { RewardState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 
 /** A language model, or a reward model on such a trunk, and the form of the files that it came in if it came in some. */
@@ -43,10 +43,10 @@ export function modelFiles(
   if ("policy" in model && model.policy.adapter !== undefined && !merge) {
     return { ...adapterFiles(model, model.policy.adapter, dtype), ...tokenizerFiles(tokenizer, config.contextLength) };
   }
-  const written = (params: DecoderParams): Tensors => fileTensors(params, config, form, dtype);
+  const written = (params: DecoderParams, of = config): Tensors => fileTensors(params, of, form, dtype);
   const [tensors, kind] = "policy" in model
     ? [written(model.policy), { architectures: [classOf(form.modelType, "CausalLM")] }] as const
-    : rewardFiles(model.reward, form, written);
+    : rewardFiles(model, form, written);
   const loaded = model.form !== undefined, tokens = loaded ? {} : tokensOf(tokenizer);
   const generation = loaded ? form.generation : json(tokens);
   return {
@@ -121,16 +121,18 @@ function json(content: unknown): string {
 
 /** The tensors of a reward model, and what its config says beside its trunk's. */
 function rewardFiles(
-  { trunk, score, surprise, reader, mean, deviation }: RewardModel,
+  { reward, config }: Pick<SavedModel, "config"> & RewardState,
   { modelType }: ModelForm,
-  written: (params: DecoderParams) => Tensors,
+  written: (params: DecoderParams, of?: DecoderConfig) => Tensors,
 ): readonly [Tensors, Readonly<Record<string, unknown>>] {
+  const { trunk, score, surprise, reader, mean, deviation } = reward;
+  const headless = written(trunk, { ...config, tiedEmbeddings: true }).filter(([name]) => name !== HEAD);
   const kind = surprise === undefined
     ? { architectures: [classOf(modelType, "SequenceClassification")] }
     : { architectures: ["LogratioRewardModel"], model_type: "logratio_reward" };
   return [
     [
-      ...written(trunk),
+      ...headless,
       ["score.weight", writing(score)],
       ...surprise === undefined ? [] : [["surprise.weight", writing(surprise)] as const],
       ...reader === undefined ? [] : written(reader).map(([name, t]) => [`reader.${name}`, t] as const),

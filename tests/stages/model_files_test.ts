@@ -6,7 +6,7 @@ import { tokenizerFromJson } from "../../lib/data/tokenizer_from_json.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { decoderConfig } from "../../lib/model/hf/decoder_config.ts";
 import { initReward } from "../../lib/model/heads.ts";
-import { llamaParams } from "../../lib/model/llama.ts";
+import { llamaForm, llamaParams } from "../../lib/model/llama.ts";
 import { decodeSafetensors } from "../../lib/model/safetensors.ts";
 import { modelFiles } from "../../lib/stages/model_files.ts";
 import { key } from "../../lib/tensor/random.ts";
@@ -61,6 +61,18 @@ Deno.test("a reward model is a classifier with one label; one that reads surpris
   const tensors = tensorsOf(reading);
   assertEquals(tensors.get("surprise.weight")?.shape, [128, 1]);
   assertEquals(tensors.get("reader.model.norm.weight")?.shape, [128]);
+});
+
+Deno.test("a reward model is written without a language head, whether its trunk's was tied, held twice or its own", () => {
+  for (const tiedEmbeddings of [true, false]) {
+    const own = { ...config, tiedEmbeddings }, model = { config: own, tokenizer };
+    const reward = { ...initReward(key(0), initDecoder(key(1), own)), mean: 0, deviation: 1 };
+    const form = { ...llamaForm(own), dtypes: { "lm_head.weight": "f32" } } as const;
+    for (const files of [modelFiles({ ...model, reward }), modelFiles({ ...model, form, reward })]) {
+      const names = [...tensorsOf(files).keys()];
+      assertEquals([names.includes("lm_head.weight"), names.at(-1)], [false, "score.weight"]);
+    }
+  }
 });
 
 Deno.test("a model that came in files goes out in their form: names, fields, numbers as they were spelled, texts", () => {
