@@ -3,6 +3,9 @@ import {
   adaptPolicy,
   attempt,
   count,
+  type DecoderConfig,
+  decoderTree,
+  type Failure,
   file,
   inputFailure,
   loadAdapter,
@@ -11,8 +14,11 @@ import {
   pipeline,
   type PolicyState,
   type Projection,
+  type Result,
+  right,
   type SettingValues,
   type Stage,
+  type Tensor,
   text,
   toggle,
   type VocabularyState,
@@ -71,6 +77,24 @@ function adapting(s: Lora): Stage<Pick<PolicyState, "config" | "policy">, Pick<P
   if (adapter !== null) return loadPolicyAdapter(() => loadAdapter(adapter), { name: adapter });
   const targets = targetsOf(s)?.map((name) => TARGETS[name] as Projection);
   return adaptPolicy({ rank, rsLora, dora, ...alpha > 0 && { alpha }, ...targets !== undefined && { targets } });
+}
+
+/** How many numbers the adapter has that these settings train. */
+export async function adapterNumbers(s: Lora, config: DecoderConfig): Promise<Result<Failure, number>> {
+  const { adapter, loraRank: rank } = s;
+  if (adapter !== null) {
+    const stored = await loadAdapter(adapter);
+    if (stored._tag === "Left") return stored;
+    return right([...stored.right.tensors.values()].reduce((sum, t) => sum + t.data.length, 0));
+  }
+  const names = targetsOf(s)?.map((name) => TARGETS[name]) ?? Object.values(TARGETS);
+  let numbers = 0;
+  decoderTree(config, (path, shape) => {
+    const [out = 0, inner = 0] = shape, name = /^layers\.\d+\.(\w+)$/.exec(path)?.[1];
+    if (names.includes(name as Projection)) numbers += rank * (out + inner) + (s.dora ? out : 0);
+    return undefined as unknown as Tensor; // the tree is not looked at
+  });
+  return right(numbers);
 }
 
 /** The stage that makes a policy, which gets an adapter if these settings train one. */

@@ -10,29 +10,67 @@ import {
 } from "../mod.ts";
 import { worldVocabulary } from "../fixtures/world/shipped.ts";
 import type { Size } from "./explain.ts";
+import { adapterNumbers, isAdapted, type LORA } from "./lora.ts";
 import { type SETUP, SMALL } from "./setup.ts";
 
-type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context" | "model">;
+type Lora = Exclude<keyof typeof LORA, "merge">;
+type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context" | "model" | Lora> & { readonly sftEpochs?: number };
 
 /** What takes memory, or why it cannot be known. */
 type Sizes = Promise<Result<Failure, readonly Size[]>>;
 
 const FLOAT = 4;
 
-/** The sizes that follow from the architecture, and from what is to be said of it. */
-async function ofArchitecture(
-  { data, context, model }: Setup,
-  sizes: (config: DecoderConfig, note: string) => readonly Size[],
-): Sizes {
+/** A model, and how it is held and trained. */
+interface Held {
+  readonly config: DecoderConfig;
+  /** What is to be said of it. */
+  readonly note: string;
+  /** Bytes of its parameters. */
+  readonly bytes: number;
+  /** Numbers of its adapter if it has one: then they alone are trained, and the rest is held once for all. */
+  readonly adapter: number | null;
+}
+
+/** The sizes that follow from the model. */
+async function ofModel(s: Setup, sizes: (held: Held) => readonly Size[]): Sizes {
+  const described = await modelOf(s);
+  if (described._tag === "Left") return described;
+  const adapter = isAdapted(s) ? await adapterNumbers(s, described.right.config) : right(null);
+  return adapter._tag === "Left" ? adapter : right(sizes({ ...described.right, adapter: adapter.right }));
+}
+
+async function modelOf(s: Setup): Promise<Result<Failure, Omit<Held, "adapter">>> {
+  const { data, context, model } = s;
   if (model !== null) {
-    const read = await describeModel(model);
-    return read._tag === "Left" ? read : right(sizes(read.right.config, model));
+    const read = await describeModel(model, { halves: isAdapted(s) && (s.sftEpochs ?? 0) === 0 });
+    return read._tag === "Left" ? read : right({ ...read.right, note: model });
   }
-  if (data === null) return right(sizes(worldVocabulary().config, "the shipped policy"));
-  return right(sizes({ ...SMALL, contextLength: context }, "at most: the tokenizer may find fewer tokens in the data"));
+  const [config, note] = data === null
+    ? [worldVocabulary().config, "the shipped policy"] as const
+    : [{ ...SMALL, contextLength: context }, "at most: the tokenizer may find fewer tokens in the data"] as const;
+  return right({ config, note, bytes: FLOAT * parameterCount(config) });
 }
 
 const floats = (part: string, numbers: number, note = ""): Size => ({ part, numbers, bytes: FLOAT * numbers, note });
+
+/** The policy, and the reference that it began as. */
+function policyAndReference({ config, note, bytes, adapter }: Held): readonly Size[] {
+  const numbers = parameterCount(config), policy = { part: "policy", numbers, bytes, note };
+  return adapter === null
+    ? [policy, floats("reference", numbers, "what the policy began with")]
+    : [policy, floats("its adapter", adapter), floats("reference", 0, "the policy without its adapter")];
+}
+
+/** What is trained of a model with a head of one number, in place of a copy of the policy's trunk an adapter if there is one. */
+function headed({ config, adapter }: Held): number {
+  const { hiddenSize, vocabSize, tiedEmbeddings } = config;
+  return hiddenSize + (adapter ?? parameterCount(config) - (tiedEmbeddings ? 0 : vocabSize * hiddenSize));
+}
+
+/** What is said of such a model. */
+const headedNote = ({ adapter }: Held, whole: string): string =>
+  adapter === null ? whole : "an adapter of the policy's trunk, and a head";
 
 /** What training holds beside the parameters themselves. */
 function training(parameters: number): readonly Size[] {
@@ -70,22 +108,12 @@ function rows(data: string | null, what: string, count: number): Size {
 /** Of `dpo`. */
 export function alignmentSizes(s: Setup & { readonly pairs: number }): Sizes {
   const scored: Size = { part: "reference log-probs", numbers: null, bytes: null, note: "16 bytes a pair" };
-  return ofArchitecture(s, (config, note) => {
-    const parameters = parameterCount(config);
-    return [
-      rows(s.data, "pairs", s.pairs),
-      floats("policy", parameters, note),
-      floats("reference", parameters, "what the policy began with"),
-      s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
-      ...training(parameters),
-    ];
-  });
-}
-
-/** Numbers of a model with a head of one number in place of the language model's. */
-function headed(config: DecoderConfig): number {
-  const head = config.tiedEmbeddings ? 0 : config.vocabSize * config.hiddenSize;
-  return parameterCount(config) - head + config.hiddenSize;
+  return ofModel(s, (held) => [
+    rows(s.data, "pairs", s.pairs),
+    ...policyAndReference(held),
+    s.data === null ? { ...scored, numbers: 2 * s.pairs, bytes: 16 * s.pairs, note: "at most" } : scored,
+    ...training(held.adapter ?? parameterCount(held.config)),
+  ]);
 }
 
 /** Of `ppo`. */
@@ -97,20 +125,19 @@ export function reinforcementSizes(
     readonly critic: string;
   },
 ): Sizes {
-  return ofArchitecture(s, (config, note) => {
-    const policy = parameterCount(config);
-    const critic = s.critic === "shared" ? config.hiddenSize : headed(config);
+  return ofModel(s, (held) => {
+    const { config } = held, policy = held.adapter ?? parameterCount(config);
+    const critic = s.critic === "shared" ? config.hiddenSize : headed(held);
     return [
       rows(s.data, "pairs", s.pairs),
-      floats("policy", policy, note),
-      floats("reference", policy, "what the policy began with"),
+      ...policyAndReference(held),
       s.reward === null
-        ? floats("reward model", headed(config), "the policy's trunk and a head")
+        ? floats("reward model", headed(held), headedNote(held, "the policy's trunk and a head"))
         : { part: "reward", numbers: null, bytes: null, note: `what ${s.reward} takes` },
       floats(
         "critic",
         critic,
-        s.critic === "shared" ? "a head on the policy's trunk" : "a trunk of its own and a head",
+        s.critic === "shared" ? "a head on the policy's trunk" : headedNote(held, "a trunk of its own and a head"),
       ),
       ...training(policy + critic),
       floats("a step, for each token of its batch", tokenFloats(config), "activations and their gradients, about"),
@@ -121,25 +148,21 @@ export function reinforcementSizes(
 
 /** Of `sft`. */
 export function textSizes(s: Setup & { readonly passages: number }): Sizes {
-  return ofArchitecture(s, (config, note) => {
-    const parameters = parameterCount(config);
-    return [
-      rows(s.data, "texts", s.passages),
-      floats("policy", parameters, note),
-      floats("reference", parameters, "what the policy began with"),
-      ...training(parameters),
-    ];
-  });
+  return ofModel(s, (held) => [
+    rows(s.data, "texts", s.passages),
+    ...policyAndReference(held),
+    ...training(held.adapter ?? parameterCount(held.config)),
+  ]);
 }
 
 /** Of `reward`. */
 export function rewardSizes(s: Setup & { readonly pairs: number }): Sizes {
-  return ofArchitecture(s, (config, note) => {
-    const reward = headed(config);
+  return ofModel(s, (held) => {
+    const reward = headed(held), [policy] = policyAndReference(held) as readonly [Size];
     return [
       rows(s.data, "pairs", s.pairs),
-      floats("policy", parameterCount(config), note),
-      floats("reward model", reward, "the policy's trunk and a head"),
+      policy,
+      floats("reward model", reward, headedNote(held, "the policy's trunk and a head")),
       floats("the best reward model so far", reward),
       ...training(reward),
     ];

@@ -1,6 +1,8 @@
 /** Adapters through the command line: trained, kept, gone on with, merged. */
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { leaves, loadModel, mergeAdapter } from "../../mod.ts";
+import { initAdapter, initDecoder, key, leaves, loadModel, mergeAdapter, parameterCount } from "../../mod.ts";
+import { worldVocabulary } from "../../fixtures/world/shipped.ts";
+import { alignmentSizes } from "../../pipelines/sizes.ts";
 import { layoutOf } from "../../lib/model/hf/layout.ts";
 import { withAdapter } from "../../lib/model/lora.ts";
 import { readPeft } from "../../lib/model/peft.ts";
@@ -117,4 +119,18 @@ Deno.test("flags of an adapter that do not fit say so", async () => {
     await sentence("--pairs 40 --prompts 30 --lora-rank 3 --adapter x"),
     "Cannot read --lora-rank as --adapter says the rank: give one of them",
   );
+});
+
+Deno.test("--explain counts what an adapter trains, and the model beside it once", async () => {
+  const { config } = worldVocabulary();
+  for (const more of [{ loraTargets: "all", dora: false }, { loraTargets: "q,down", dora: true }]) {
+    const sizes = await alignmentSizes({ ...settings.values, loraRank: 4, ...more });
+    assert(sizes._tag === "Right");
+    const of = (part: string): number => sizes.right.find((size) => size.part === part)!.numbers as number;
+    const targets = more.dora ? { targets: ["query", "down"] as const } : {};
+    const adapter = initAdapter(key(0), initDecoder(key(0), config), { rank: 4, dora: more.dora, ...targets });
+    const numbers = leaves(adapter).reduce((sum, [, t]) => sum + t.data.length, 0);
+    assertEquals(["its adapter", "gradients", "AdamW's two moments"].map(of), [numbers, numbers, 2 * numbers]);
+    assertEquals([of("policy"), of("reference")], [parameterCount(config), 0]);
+  }
 });
