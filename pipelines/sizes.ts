@@ -14,7 +14,8 @@ import { adapterNumbers, isAdapted, type LORA } from "./lora.ts";
 import { type SETUP, SMALL } from "./setup.ts";
 
 type Lora = Exclude<keyof typeof LORA, "merge">;
-type Setup = Pick<SettingValues<typeof SETUP>, "data" | "context" | "model" | Lora> & { readonly sftEpochs?: number };
+type Source = Pick<SettingValues<typeof SETUP>, "data" | "context" | "model">;
+type Setup = Source & Pick<SettingValues<typeof SETUP>, Lora> & { readonly sftEpochs?: number };
 
 /** What takes memory, or why it cannot be known. */
 type Sizes = Promise<Result<Failure, readonly Size[]>>;
@@ -34,16 +35,18 @@ interface Held {
 
 /** The sizes that follow from the model. */
 async function ofModel(s: Setup, sizes: (held: Held) => readonly Size[]): Sizes {
-  const described = await modelOf(s);
+  const described = await modelOf(s, isAdapted(s) && (s.sftEpochs ?? 0) === 0);
   if (described._tag === "Left") return described;
   const adapter = isAdapted(s) ? await adapterNumbers(s, described.right.config) : right(null);
   return adapter._tag === "Left" ? adapter : right(sizes({ ...described.right, adapter: adapter.right }));
 }
 
-async function modelOf(s: Setup): Promise<Result<Failure, Omit<Held, "adapter">>> {
-  const { data, context, model } = s;
+async function modelOf(
+  { data, context, model }: Source,
+  halves: boolean,
+): Promise<Result<Failure, Omit<Held, "adapter">>> {
   if (model !== null) {
-    const read = await describeModel(model, { halves: isAdapted(s) && (s.sftEpochs ?? 0) === 0 });
+    const read = await describeModel(model, { halves });
     return read._tag === "Left" ? read : right({ ...read.right, note: model });
   }
   const [config, note] = data === null
@@ -170,9 +173,9 @@ export function rewardSizes(s: Setup & { readonly pairs: number }): Sizes {
 }
 
 /** Of `score`, whose model is the world's if none is given; what its files have in 16 bits a number stays so. */
-export function scoreSizes(s: Setup & { readonly pairs: number }): Sizes {
-  return ofArchitecture({ ...s, data: null }, (config, note) => [
-    rows(s.data, "rows", s.pairs),
-    floats("policy", parameterCount(config), s.model === null ? note : `${note}; half of it if its files have 16 bits`),
-  ]);
+export async function scoreSizes(s: Source & { readonly pairs: number }): Sizes {
+  const held = await modelOf({ ...s, data: null }, true);
+  if (held._tag === "Left") return held;
+  const { config, bytes, note } = held.right;
+  return right([rows(s.data, "rows", s.pairs), { part: "policy", numbers: parameterCount(config), bytes, note }]);
 }
