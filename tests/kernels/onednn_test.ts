@@ -6,17 +6,10 @@ import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
 import { compile, detectTarget } from "../../lib/kernels/wasm/module.ts";
 import { openTeam } from "../../lib/kernels/wasm/team.ts";
 import { random, shared, uniform } from "./arrays.ts";
+import { bfloat16, imitation } from "./onednn_imitation.ts";
 import { checkProducts } from "./products.ts";
 
 const target = detectTarget()!;
-
-/** A float's bfloat16: the upper half of its bits, to nearest, ties to even. */
-function bfloat16(x: number): number {
-  const bits = new Uint32Array(Float32Array.of(x).buffer)[0]!;
-  const [lower, upper] = [bits & 0xffff, bits >>> 16];
-  const up = lower > 0x8000 || (lower === 0x8000 && upper % 2 === 1);
-  return new Float32Array(Uint32Array.of((upper + (up ? 1 : 0)) << 16).buffer)[0]!;
-}
 
 Deno.test("roundRows writes bfloat16s to nearest, ties to even, row by row", () => {
   const { kernels } = openTeam(compile(target), { threads: 1 });
@@ -46,6 +39,30 @@ const over = (threads: number): Base => (callee) => wasmKernels(target, { thread
 
 const inBfloat16 = [[301, 70, 300], [70, 301, 300], [600, 96, 70], [96, 96, 603]];
 const inFloats = [[3, 7, 300], [1, 512, 128], [16, 344, 100], [344, 40, 100], [64, 64, 64]];
+
+for (const [what, isa] of [["AMX", 0xfef], ["AVX-512's bfloat16", 0xe7], ["no such units", 0x27]] as const) {
+  Deno.test(`products by a oneDNN that is imitated, with ${what}, are those that the processor can do`, () => {
+    const round = isa === 0x27 ? (x: number): number => x : bfloat16;
+    const oneDnn = openOneDnn({ open: () => imitation(isa).library });
+    for (const threads of [1, 3]) {
+      const fast = oneDnnKernels(over(threads), oneDnn);
+      checkProducts(fast, [[301, 70, 63], [70, 301, 63]], { round: () => round, most: 1e-5 });
+      checkProducts(fast, inFloats, { most: 1e-5 });
+    }
+  });
+}
+
+Deno.test("products of more sizes than are kept ready leave no objects of the library behind", () => {
+  const { library, live } = imitation(0xe7);
+  const fast = oneDnnKernels(over(1), openOneDnn({ open: () => library }));
+  const [a, c] = [random(500 * 300, uniform(3)), shared(new Float32Array(500 * 3))];
+  const counts = [360, 500].map((most) => {
+    for (let m = 100; m < most; m++) fast.gemm(m, 3, 300, a, [300, 1], a, [3, 1], c, 3, 0);
+    return live();
+  });
+  assertEquals(counts[0], 2 + (1 + 256) * 5); // engine, stream; of each product the primitive and four memories
+  assertEquals(counts[1], counts[0]);
+});
 
 Deno.test({
   name: "products by oneDNN equal those of factors in bfloat16 to 1e-5, small ones those of the factors themselves",

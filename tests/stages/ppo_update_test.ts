@@ -107,20 +107,21 @@ Deno.test("ppoUpdate() stops the run where the first ratio is not 1, and names t
   }
 });
 
-const hasBlas = await openKernels({ backend: "blas" }).then(() => true, () => false);
-await openKernels({});
-
-Deno.test({
-  name: "ppoUpdate() by a BLAS allows the first ratio what rounding does, and no more",
-  ignore: !hasBlas,
-  fn: async () => {
-    await openKernels({ backend: "blas", threads: 1 });
-    const [rounding, mistake] = [await offBy(1e-6), await offBy(0.01)];
-    await openKernels({});
-    assertEquals(rounding, undefined);
-    assert(mistake?.includes("in the reply to p, token 1"), mistake);
-  },
-});
+for (const [backend, rounding, mistake] of [["blas", 1e-6, 0.01], ["onednn", 0.01, 0.5]] as const) {
+  const ignore = await openKernels({ backend }).then(() => false, () => true);
+  await openKernels({});
+  Deno.test({
+    name: `ppoUpdate() by ${backend} allows the first ratio what rounding does, and no more`,
+    ignore,
+    fn: async () => {
+      await openKernels({ backend, threads: 1 });
+      const [small, large] = [await offBy(rounding), await offBy(mistake)];
+      await openKernels({});
+      assertEquals(small, undefined);
+      assert(large?.includes("in the reply to p, token 1"), large);
+    },
+  });
+}
 
 Deno.test("ppoUpdate() ends its epochs beyond targetKl, and goes on with the learning rate in the next iteration", async () => {
   const given = await begun({ ...still, advantages: Float64Array.of(1, 1, 1, -1, -1) });

@@ -121,7 +121,7 @@ function generateWork(shape: Shape, batch: number, steps: number): Work {
 }
 
 /** What the figures were taken on, and with. */
-async function setting(): Promise<object> {
+async function setting(): Promise<{ readonly load: readonly number[] }> {
   const cpu = (await Deno.readTextFile("/proc/cpuinfo")).match(/model name\s*: (.*)/)?.[1] ?? "";
   const versions = "import json, torch, transformers, trl; " +
     "print(json.dumps({m.__name__: m.__version__ for m in (torch, transformers, trl)}))";
@@ -134,19 +134,19 @@ async function setting(): Promise<object> {
 
 await install();
 const works = [
-  dpoWork("S", 16, 4),
+  dpoWork("S", 16, 3),
   generateWork("S", 1, 2),
   generateWork("S", 16, 2),
-  dpoWork("M", 2, 4),
+  dpoWork("M", 2, 3),
   generateWork("M", 1, 1),
   generateWork("M", 16, 1),
 ].filter(({ name }) => name.includes(flags.only));
 const before = await setting();
+const command = `deno run -A tests/bench/peers/peers_bench.ts --rounds ${flags.rounds}`;
 const rows: Row[] = [];
 for (const work of works) {
   rows.push(await contest(work, Number(flags.rounds)));
   console.log(tableOf(rows.slice(-1), "ours, wasm"));
+  const evidence = { command, ...before, loadAfter: (await setting()).load, rows };
+  if (flags.json !== undefined) await Deno.writeTextFile(flags.json, `${JSON.stringify(evidence, null, 1)}\n`);
 }
-const command = `deno run -A tests/bench/peers/peers_bench.ts --rounds ${flags.rounds}`;
-const evidence = { command, ...before, loadAfter: Deno.loadavg().map((x) => Math.round(100 * x) / 100), rows };
-if (flags.json !== undefined) await Deno.writeTextFile(flags.json, `${JSON.stringify(evidence, null, 1)}\n`);
