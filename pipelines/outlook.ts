@@ -72,7 +72,9 @@ function loopsOf({ name, work }: Stage<never, object>): readonly string[] {
 
 function textOf(told: Forecast, { speed, short, open }: Known): string {
   const number = (n: number | undefined): string => n === undefined ? "" : n.toLocaleString("en");
-  const rows = told.stages.map(({ path, tokens, carry, peak, state }) => [
+  const rows = told.stages.filter(({ carry, tokens }) => carry > 0 || tokens !== undefined).map((
+    { path, tokens, carry, peak, state },
+  ) => [
     showPath(path.slice(1)),
     number(tokens?.all),
     number(tokens?.atOnce),

@@ -1,11 +1,8 @@
 /** Rows in parts that are computed at once, by how many tokens they have. */
 import type { StepTokens } from "../flow/stage.ts";
 
-/**
- * Tokens that are scored at once, if no single row has more: what a forward pass holds grows with them, and beyond some
- * thousands nothing is faster.
- */
-export const MOST_TOKENS = 8192;
+/** Tokens that are scored at once, if no row has more: a forward pass holds as many states, and with more is no faster. */
+export const MOST_TOKENS = 2560;
 
 /** Ids of tokens in rows, wherever they stand in them. */
 export function tokensIn(rows: unknown): number {
