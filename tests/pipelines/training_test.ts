@@ -1,6 +1,6 @@
 /** The flags of training, each of which must reach the optimizer it is about. */
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { finish, leaves, run } from "../../mod.ts";
+import { finish, type Metrics, run } from "../../mod.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
 import { reward, settings as rewardSettings } from "../../pipelines/reward.ts";
 import { rewardSummary } from "../../pipelines/reward_summary.ts";
@@ -10,24 +10,14 @@ import { training } from "../../pipelines/training.ts";
 
 const SHORT = { ...settings.values, pairs: 40, heldOut: 0, batchSize: 8, prompts: 30 };
 
-interface Steps {
-  readonly rates: readonly number[];
-  readonly norms: readonly number[];
-  readonly bytes: readonly unknown[];
-  readonly document: Readonly<Record<string, unknown>>;
-}
-
-/** The steps of DPO under some settings. */
-async function steps(change: Partial<typeof SHORT> = {}): Promise<Steps> {
-  const rates: number[] = [], norms: number[] = [];
-  const ended = await finish(run(dpo({ ...SHORT, ...change }), { seed: 0, given: {} }), (event) => {
-    if (event.type !== "step" || event.metrics.learning_rate === undefined) return;
-    rates.push(event.metrics.learning_rate);
-    norms.push(event.metrics.grad_norm as number);
+/** What DPO's steps report under some settings; the run goes no further. */
+async function steps(change: Partial<typeof SHORT> = {}): Promise<readonly Metrics[]> {
+  const metrics: Metrics[] = [], trained = new AbortController();
+  await finish(run(dpo({ ...SHORT, ...change }), { seed: 0, given: {}, signal: trained.signal }), (event) => {
+    if (event.type === "step" && event.path.at(-1) === "dpoUpdate") metrics.push(event.metrics);
+    if (event.type === "done" && event.path.at(-1) === "dpoUpdate") trained.abort();
   });
-  assert(ended._tag === "Right", JSON.stringify(ended));
-  const bytes = leaves(ended.right.policy).map(([, t]) => t.data.slice());
-  return { rates, norms, bytes, document: summary(ended.right).json };
+  return metrics;
 }
 
 Deno.test("the training flags say what the stages did before there were flags", () => {
@@ -40,25 +30,28 @@ Deno.test("the training flags say what the stages did before there were flags", 
   assertEquals(training(rewardSettings.values).weightDecay, 1);
 });
 
-Deno.test("every training flag of dpo changes what it is about, and nothing is held out of all pairs", async () => {
-  const plain = await steps();
-  assertEquals(plain.rates.length, 5);
-  assertEquals((await steps({ steps: 7 })).rates.length, 7);
-  assertEquals((await steps({ schedule: "constant", warmup: 2, warmupFrom: "zero" })).rates, [
-    0,
-    2e-4,
-    4e-4,
-    4e-4,
-    4e-4,
-  ]);
+Deno.test("every training flag of dpo changes what it is about", async () => {
+  const plain = await steps(), rate = ({ learning_rate }: Metrics): number => learning_rate as number;
+  assertEquals(plain.length, 5);
+  assertEquals((await steps({ steps: 7 })).length, 7);
+  const course = await steps({ schedule: "constant", warmup: 2, warmupFrom: "zero" });
+  assertEquals(course.map(rate), [0, 2e-4, 4e-4, 4e-4, 4e-4]);
   const split = await steps({ microBatch: 3 });
-  split.norms.forEach((norm, i) => assertAlmostEquals(norm, plain.norms[i] as number, 1e-3));
+  split.forEach(({ grad_norm: norm }, i) => assertAlmostEquals(norm as number, plain[i]!.grad_norm as number, 1e-3));
   const changes: Partial<typeof SHORT>[] = [
     ...[{ shuffle: "off" as const }, { adamBeta1: 0.5 }, { adamBeta2: 0.5 }, { adamEps: 1e-3 }],
     ...[{ weightDecay: 0.5 }, { maxGradNorm: 1e-3 }],
   ];
-  for (const change of changes) assertNotEquals((await steps(change)).bytes, plain.bytes, JSON.stringify(change));
-  const { data, accuracy, drift } = plain.document;
+  for (const change of changes) {
+    const last = (await steps(change)).at(-1)!.loss;
+    assertNotEquals(last, plain.at(-1)!.loss, JSON.stringify(change));
+  }
+});
+
+Deno.test("dpo that holds nothing out ends with figures of held-out pairs that are null", async () => {
+  const ended = await finish(run(dpo({ ...SHORT, steps: 1 }), { seed: 0, given: {} }));
+  assert(ended._tag === "Right", JSON.stringify(ended));
+  const { data, accuracy, drift } = summary(ended.right).json;
   assertEquals((data as Record<string, number>).heldOut, 0);
   assertEquals([accuracy, drift], [{ heldOut: null, bayes: null, shorterWins: null }, null]);
 });
