@@ -3,13 +3,15 @@ import { assert, assertEquals } from "@std/assert";
 import { type DecoderConfig, type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
 import { heldIn } from "../../lib/model/held_in.ts";
 import type { ModelType } from "../../lib/model/hf/decoder_config.ts";
-import { prefixOf } from "../../lib/model/hf/layout.ts";
+import { layoutOf, prefixOf } from "../../lib/model/hf/layout.ts";
 import { placeParams, readParams, type ReadParamsOptions } from "../../lib/model/hf/read_params.ts";
 import { fileTensors } from "../../lib/model/hf/write_params.ts";
 import { safetensorsChunks } from "../../lib/model/safetensors.ts";
 import { readHeader } from "../../lib/model/safetensors_header.ts";
-import { key } from "../../lib/tensor/random.ts";
-import { leaves } from "../../lib/tensor/tree.ts";
+import { initAdapter, mergeAdapter, withAdapter } from "../../lib/model/lora.ts";
+import { key, normal } from "../../lib/tensor/random.ts";
+import { type Tensor, tensor } from "../../lib/tensor/tensor.ts";
+import { leaves, treeMap } from "../../lib/tensor/tree.ts";
 import { config as tiny } from "../stages/tiny.ts";
 
 const gpt2: DecoderConfig = {
@@ -62,4 +64,28 @@ for (const [modelType, config] of models) {
       assert(leaves(wide).every(([, t]) => t.dtype === "f32"));
     });
   }
+}
+
+for (const [modelType, config] of models) {
+  Deno.test(`a ${modelType} in bf16 with an adapter is written merged: f32 where something was added, bf16 elsewhere`, () => {
+    const base = heldIn(initDecoder(key(3), config), "bf16");
+    const fresh = initAdapter(key(0), base, { rank: 2, targets: ["output", "down"] });
+    const adapter = treeMap((t: Tensor) => tensor(t.shape, normal(key(5), t.data.length).map((x) => 0.1 * x)), fresh);
+    const params = withAdapter(base, adapter), prefix = prefixOf(modelType);
+    const dtypes = Object.fromEntries(
+      layoutOf(modelType, config).map(({ name, shape }) => (
+        [name, shape.length === 2 ? "bf16" : "f32"] as const
+      )),
+    );
+    const written = fileTensors(params, config, { modelType, prefix, dtypes });
+    const wide = written.filter(([name, { dtype }]) => dtypes[name] === "bf16" && dtype === "f32").map(([name]) =>
+      name
+    );
+    const changed = layoutOf(modelType, config).filter(({ parts }) =>
+      parts.some(({ path }) => /output$|down$/.test(path))
+    );
+    assertEquals(wide, changed.map(({ name }) => name));
+    const bytes = Uint8Array.from([...safetensorsChunks(written)].flatMap((chunk) => [...chunk]));
+    assertEquals(numbers(paramsIn(bytes, [modelType, config], {})), numbers(mergeAdapter(params)));
+  });
 }

@@ -1,6 +1,17 @@
 /** Adapters through the command line: trained, kept, gone on with, merged. */
-import { assert, assertEquals, assertLess } from "@std/assert";
-import { initAdapter, initDecoder, key, leaves, loadModel, mergeAdapter, parameterCount } from "../../mod.ts";
+import { assert, assertEquals, assertLess, assertStrictEquals } from "@std/assert";
+import {
+  type DecoderParams,
+  finish,
+  initAdapter,
+  initDecoder,
+  key,
+  leaves,
+  loadModel,
+  mergeAdapter,
+  parameterCount,
+  run,
+} from "../../mod.ts";
 import { worldVocabulary } from "../../fixtures/world/shipped.ts";
 import { alignmentSizes } from "../../pipelines/sizes.ts";
 import { layoutOf } from "../../lib/model/hf/layout.ts";
@@ -8,6 +19,7 @@ import { withAdapter } from "../../lib/model/lora.ts";
 import { readPeft } from "../../lib/model/peft.ts";
 import { loadAdapter } from "../../lib/io/load_adapter.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
+import { ppo, settings as ppoSettings } from "../../pipelines/ppo.ts";
 import { reward, settings as rewardSettings } from "../../pipelines/reward.ts";
 import { rewardSummary } from "../../pipelines/reward_summary.ts";
 import { settings as sftSettings, sft } from "../../pipelines/sft.ts";
@@ -133,4 +145,20 @@ Deno.test("--explain counts what an adapter trains, and the model beside it once
     assertEquals(["its adapter", "gradients", "AdamW's two moments"].map(of), [numbers, numbers, 2 * numbers]);
     assertEquals([of("policy"), of("reference")], [parameterCount(config), 0]);
   }
+});
+
+Deno.test("ppo trains adapters of the policy, the reward model and the critic, beside one trunk for all", async () => {
+  const few = { pairs: 60, prompts: 30, iterations: 1, rollouts: 8, minibatch: 4, maxNewTokens: 4, rewardEpochs: 0.2 };
+  const values = { ...ppoSettings.values, ...few, loraRank: 2, lr: 1e-2, valueLr: 1e-2 };
+  const ended = await finish(run(ppo(values), { seed: 0, given: {} }));
+  assert(ended._tag === "Right");
+  const { policy, ref, value, reward } = ended.right;
+  const trunks = [policy, value.trunk, reward?.trunk].map((trunk) => trunk as DecoderParams);
+  for (const trunk of trunks) {
+    assertStrictEquals(trunk.embedding, ref.embedding);
+    assertStrictEquals(trunk.layers[0]!.query, ref.layers[0]!.query);
+  }
+  const numbers = trunks.map(({ adapter }) => leaves(adapter).map(([, t]) => [...t.data]));
+  assertEquals(new Set(numbers.map((all) => JSON.stringify(all))).size, 3);
+  assert(numbers.slice(0, 2).every((all) => all.every((leaf) => leaf.some((x) => x !== 0))));
 });
