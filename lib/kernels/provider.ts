@@ -60,6 +60,7 @@ export interface KernelOptions {
 
 /** What is worth knowing of kernels that were opened: a sentence where the choice gains nothing on this machine. */
 export interface OpenedKernels {
+  /** Sentences; none where all is as it should be. */
   readonly remarks: readonly string[];
 }
 
