@@ -1,5 +1,6 @@
 import { assert, assertAlmostEquals, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { decodeCompletion, encodePrompt } from "../../lib/data/chat.ts";
+import type { Tokenizer } from "../../lib/data/tokenizer.ts";
 import { finish, run } from "../../lib/flow/run.ts";
 import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
 import { tokenLogps } from "../../lib/model/logps.ts";
@@ -124,6 +125,17 @@ Deno.test("collectPrompts() gives each prompt once, and names those that leave n
   assert(
     warnings[0]?.startsWith("1 prompts fill the context of 64 tokens and are not rolled out: those of rows row 2."),
   );
+});
+
+Deno.test("collectPrompts() shows the prompts of token ids as text, without a tokenizer as the ids themselves", async () => {
+  const prompt = encodePrompt(tokenizer, "x"), ids = { chosen: Int32Array.of(end), rejected: Int32Array.of(end) };
+  const pairs = [{ id: "a", prompt, ...ids }];
+  const textOf = async (own: Tokenizer): Promise<unknown> => {
+    const { state } = await finished(collectPrompts(), { pairs, rows: pairs, config, tokenizer: own });
+    return state.prompts.map(({ text, ids }) => [text, ids]);
+  };
+  assertEquals(await textOf(tokenizer), [["<|user|>x<|assistant|>", prompt]]);
+  assertEquals(await textOf({ idCount: 259, ends: [] }), [[[...prompt].join(" "), prompt]]);
 });
 
 Deno.test("collectPrompts() keeps a prompt that leaves room for one token, and none that leaves room for none", async () => {
