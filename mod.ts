@@ -256,7 +256,7 @@ export type {
 
 // Diagnosis: what is wrong with preference pairs, without a model.
 export { diagnosePairs, type DiagnosisOptions } from "./lib/diagnosis/diagnose.ts";
-export { type ContextOptions, estimatedTokens } from "./lib/diagnosis/context.ts";
+export { type ContextOptions, estimatedTokens, type PairLengths } from "./lib/diagnosis/context.ts";
 export { type Finding, type FindingKind, type Severity } from "./lib/diagnosis/finding.ts";
 
 // Flow: stages, pipelines, settings, and the one way to run them.

@@ -18,6 +18,7 @@ export type FindingKind =
   | "truncated"
   | "leakage"
   | "context"
+  | "chat-template"
   | "imbalance"
   | "id"
   | "label"

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { overflowingRows } from "../../lib/diagnosis/context.ts";
 import { diagnosePairs, type Finding, readPairs, readText } from "../../mod.ts";
 import { FAULTS, HEALTHY, N, type Planted, type Raw, TELLING } from "./planted.ts";
 
@@ -67,4 +68,23 @@ Deno.test({
     assertEquals(bias?.count, 1271); // counted apart in Python, as in tests/data/load_test.ts
     assertStringIncludes(bias?.sentence ?? "", "The shorter reply is chosen in 55.5 % (53.4 to 57.5) of 2,292 pairs");
   },
+});
+
+Deno.test("pairs that a chat template refuses are found, and the others measured by the model's own lengths", () => {
+  const pairs = ["a", "b", "c"].map((prompt, i) => ({
+    id: String(i),
+    prompt,
+    chosen: `${prompt} yes`,
+    rejected: "no",
+  }));
+  const lengths = { a: { prompt: 5, chosen: 4, rejected: 6 }, b: undefined, c: { prompt: 5, chosen: 4, rejected: 5 } };
+  const findings = overflowingRows(pairs, { context: 10, lengthsOf: ({ prompt }) => lengths[prompt as "a"] });
+  assertEquals(findings.map(({ kind, rows, sentence }) => [kind, rows, sentence]), [
+    [
+      "context",
+      ["0"],
+      "1 row (33.3 %) has more than 10 tokens with their longer reply; in 1 only one reply is too long, so cutting would change what is compared.",
+    ],
+    ["chat-template", ["1"], "1 row (33.3 %) has messages that the model's chat template refuses."],
+  ]);
 });

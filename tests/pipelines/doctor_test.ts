@@ -1,7 +1,10 @@
 /** The doctor's command line: exit codes, the document, what a reader sees. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { worldPolicy } from "../../fixtures/world/shipped.ts";
+import { encodePair, modelFiles } from "../../mod.ts";
 import { doctor, settings } from "../../pipelines/doctor.ts";
 import { doctorSummary } from "../../pipelines/doctor_summary.ts";
+import { writeFiles } from "../model/llama2c_files.ts";
 import { type Printed, printed } from "./command_line.ts";
 
 /** What the command line prints and returns. */
@@ -88,5 +91,36 @@ Deno.test({
         assert(err.includes('field "chosen" is missing'), err);
       }
     });
+  },
+});
+
+Deno.test({
+  name: "doctor counts tokens with the tokenizer and chat template of a model, to the token, and without its weights",
+  ignore: !mayWrite,
+  fn: async () => {
+    const model = await Deno.makeTempDir(), { tokenizer, config } = worldPolicy();
+    await writeFiles(model, modelFiles(worldPolicy()));
+    const pair = {
+      prompt: "Where is the bakery of Pebble Bay?",
+      chosen: "By the harbour, next to Otto.",
+      rejected: "No.",
+    };
+    const { prompt, chosen } = encodePair(tokenizer, { id: "0", ...pair });
+    const longest = prompt.length + chosen.length;
+    const over = rows(["Who bakes?", "Otto ".repeat(config.contextLength), "Ida."]);
+    await withFiles([JSON.stringify(pair), over], async (data = "", long = "") => {
+      const kinds = async (...flags: readonly string[]): Promise<readonly string[]> =>
+        JSON.parse((await use("--model", model, "--json", "--quiet", ...flags)).out).findings
+          .map(({ kind }: { readonly kind: string }) => kind);
+      assertEquals(await kinds("--data", data, "--context", String(longest)), []);
+      assertEquals(await kinds("--data", data, "--context", String(longest - 1)), ["context"]);
+      assertEquals(await kinds("--data", data), []);
+      assert((await kinds("--data", long)).includes("context"), "beyond what the model reads");
+    });
+    await Deno.remove(`${model}/tokenizer.json`);
+    const { code, err } = await use("--model", model, "--quiet");
+    assertEquals(code, 2);
+    assertStringIncludes(err, `Cannot count tokens as ${model} must have a tokenizer.json: it has none`);
+    await Deno.remove(model, { recursive: true });
   },
 });
