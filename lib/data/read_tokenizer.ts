@@ -117,7 +117,10 @@ function checkFile(json: Fields): Read<unknown> {
   const model = fieldsOf(json.model);
   const ids = vocabulary(model);
   const added = Array.isArray(json.added_tokens) ? json.added_tokens.map(fieldsOf) : [];
-  const off = ["dropout", "continuing_subword_prefix"].filter((name) => model.type === "BPE" && model[name]);
+  const off = [
+    ...["dropout", "continuing_subword_prefix"].filter((name) => model.type === "BPE" && model[name]),
+    ...["byte_fallback"].filter((name) => model.type === "Unigram" && model[name]),
+  ];
   const kind = ["BPE", "Unigram", "WordPiece"].includes(model.type as string)
     ? right(0)
     : refuse("tokenizer.json", 'model.type must be "BPE", "Unigram", "WordPiece"', model.type);
@@ -190,7 +193,8 @@ function check(tokenizer: PretrainedTokenizer): Read<ReadTokenizer> {
 /** What keeps the chat template from being used at all. */
 function templateFault(tokenizer: PretrainedTokenizer): string | undefined {
   try {
-    for (const template of Object.values(reading(tokenizer).templates)) parseTemplate(template);
+    const { templates } = reading(tokenizer);
+    for (const name of ["default", "tool_use"]) if (templates[name] !== undefined) parseTemplate(templates[name]);
     return undefined;
   } catch (error) {
     if (!(error instanceof TemplateError)) throw error;
@@ -199,7 +203,7 @@ function templateFault(tokenizer: PretrainedTokenizer): string | undefined {
 }
 
 function remarks(tokenizer: PretrainedTokenizer): readonly string[] {
-  const { vocabSize, engine, templates, lead, now } = reading(tokenizer);
+  const { vocabSize, engine, templates, lead, now, normalizer } = reading(tokenizer);
   const gaps = vocabSize - engine.get_vocab().keys().filter((token) => token !== undefined).toArray().length;
   const all = Object.values(templates).join();
   const plain =
@@ -207,6 +211,9 @@ function remarks(tokenizer: PretrainedTokenizer): readonly string[] {
     "its text and the end token";
   return [
     ...gaps > 0 ? [`${gaps} ids of the tokenizer belong to no token: they decode to nothing`] : [],
+    ...JSON.stringify(normalizer ?? null).includes('"type":"Precompiled"')
+      ? ["The tokenizer's Precompiled normalizer is computed as NFKC, which a few rare characters may show"]
+      : [],
     ...all === "" ? [`The model has no chat template: ${plain}`] : [],
     ...all !== "" && lead.length > 0 && !beginsSequence(tokenizer)
       ? ["The chat template does not begin with what the tokenizer puts before a text: it is put before prompts, once"]

@@ -179,6 +179,10 @@ Deno.test("damaged tokenizers are refused in sentences", () => {
     ],
     [changed({ model: { ...model, type: "Telepathy" } }), 'model.type must be "BPE", "Unigram", "WordPiece"'],
     [changed({ model: undefined }), 'model.type must be "BPE", "Unigram", "WordPiece"'],
+    [
+      changed({ model: { type: "Unigram", vocab: [["a", 0]], byte_fallback: true } }),
+      "model.byte_fallback must be off",
+    ],
     [changed({ normalizer: { type: "Nope" } }), "Unknown Normalizer type: Nope"],
     [changed({ pre_tokenizer: { type: "Nope" } }), "Unknown PreTokenizer type: Nope"],
     [changed({ decoder: { type: "Nope" } }), "Unknown Decoder type: Nope"],
@@ -206,6 +210,12 @@ Deno.test("ids that belong to no token are said, and decode to nothing", () => {
   const gaps = 340 - Object.keys(base.model.vocab).length;
   assertEquals(warnings[0], `${gaps} ids of the tokenizer belong to no token: they decode to nothing`);
   assertEquals([vocabSizeOf(tokenizer), decode(tokenizer, [339, 340])], [341, "<|far|>"]);
+});
+
+Deno.test("a Precompiled normalizer is computed as NFKC, and that is said", () => {
+  const json = { ...fixture.kinds.byteLevel.tokenizer, normalizer: { type: "Precompiled", precompiled_charsmap: "" } };
+  const read = readTokenizer({ "tokenizer.json": JSON.stringify(json) });
+  assert(read._tag === "Right" && read.right.warnings[0]?.includes("Precompiled normalizer is computed as NFKC"));
 });
 
 Deno.test("a mutated tokenizer.json gives a tokenizer or sentences, never another error", () => {
