@@ -184,6 +184,20 @@ Deno.test("sentences about what is foretold refuse a run before its first step",
   assertEquals(events.filter(({ type }) => type === "step"), []);
 });
 
+Deno.test("the heaviest step is foretold, wherever it stands", () => {
+  const one = (tokens: number, id: number): TokenPair => ({
+    ...{ id: String(id), prompt: new Int32Array(8).fill(7), chosen: new Int32Array(tokens).fill(7) },
+    rejected: new Int32Array(4).fill(7),
+  });
+  const peak = (lengths: readonly number[]): number => {
+    const given = { ...state(real), rows: lengths.map(one), refLogps: new Float64Array(2 * lengths.length) };
+    return rehearse(dpoUpdate({ lr: 1e-3, beta: 0.1, batchSize: 1, shuffle: false }), () => given).peak;
+  };
+  const short = Array<number>(9).fill(8);
+  assertEquals(peak(short.with(5, 240)), peak(short.with(0, 240)));
+  assertLess(1.3 * peak(short), peak(short.with(5, 240)));
+});
+
 Deno.test("smaller micro-batches take less, of as many tokens in all", () => {
   const peaks = [24, 6, 1].map((microBatch) => {
     const told = foretell(whole({ microBatch }), state(real), { seed: 0, from: ["whole", "refLogps"] });
