@@ -1,5 +1,6 @@
 /** What a model makes of given completions: the log-probability of each token, and their sum. */
 import { NO_TOKENIZER } from "../data/id_tokenizer.ts";
+import { encodeRows } from "../data/encode_rows.ts";
 import { encodeReplies, type ReplyRow, type TokenReplyRow } from "../data/reply_rows.ts";
 import { firstSentences, type Loaded, type LoadReport, SHOWN, tally } from "../data/report.ts";
 import { isIdTokenizer } from "../data/tokenizer.ts";
@@ -79,7 +80,9 @@ export function tokenizeReplies(
   return attempt("tokenizeReplies", ({ replyRows, report, config, tokenizer }: Needs) => {
     const text = isIdTokenizer(tokenizer) ? replyRows.find(({ prompt }) => !(prompt instanceof Int32Array)) : undefined;
     if (text !== undefined) return inputFailure(`Cannot use row ${text.id} as ${NO_TOKENIZER}: ${NEEDS_TOKENIZER}`);
-    const rows = replyRows.map((row) => encodeReplies(tokenizer, row));
+    const encoded = encodeRows(replyRows, (row) => encodeReplies(tokenizer, row));
+    if (encoded._tag === "Left") return encoded;
+    const rows = encoded.right;
     const checked = withinVocabulary(rows, config.vocabSize, ({ prompt, replies }) => ({ prompt, ...replies }));
     if (checked._tag === "Left") return checked;
     const lengthOf = ({ prompt, replies }: TokenReplyRow): number =>

@@ -1,16 +1,12 @@
 /** From text to token ids: pairs that fit the context, with the account of those that do not. */
-import * as E from "@fp-ts/core/Either";
-import { pipe } from "@fp-ts/core/Function";
-import { map, separate } from "@fp-ts/core/ReadonlyArray";
+import { encodeRows } from "../data/encode_rows.ts";
 import { NO_TOKENIZER } from "../data/id_tokenizer.ts";
 import { fitPairs, type Overflow } from "../data/overflow.ts";
-import { firstSentences } from "../data/report.ts";
-import type { Pair } from "../data/pair.ts";
-import { encodePair, isTokenPair, type TokenPair } from "../data/token_pair.ts";
-import { isIdTokenizer, type Tokenizer } from "../data/tokenizer.ts";
+import { encodePair, isTokenPair } from "../data/token_pair.ts";
+import { isIdTokenizer } from "../data/tokenizer.ts";
 import { withinVocabulary } from "../data/within_vocabulary.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
-import { inputFailure, left, type Result, right } from "../result.ts";
+import { inputFailure, right } from "../result.ts";
 import type { VocabularyState } from "./init_policy.ts";
 import type { LoadedState } from "./load_pairs.ts";
 import type { RowState } from "./state.ts";
@@ -28,19 +24,16 @@ export function tokenize(
   return attempt("tokenize", ({ pairs, heldOutPairs, tokenizer, config, report }: LoadedState & VocabularyState) => {
     const text = isIdTokenizer(tokenizer) ? [...pairs, ...heldOutPairs].find((pair) => !isTokenPair(pair)) : undefined;
     if (text !== undefined) return inputFailure(`Cannot use row ${text.id} as ${NO_TOKENIZER}: ${NEEDS_TOKENIZER}`);
-    const [refused, encoded] = pipe(
-      [
-        ...pairs.map((pair) => ({ ...pair, heldOut: false })),
-        ...heldOutPairs.map((pair) => ({ ...pair, heldOut: true })),
-      ],
-      map((pair): Result<string, TokenPair & { readonly heldOut: boolean }> =>
-        isTokenPair(pair)
-          ? right(pair)
-          : pipe(encodedPair(tokenizer, pair), E.map((ids) => ({ ...ids, heldOut: pair.heldOut })))
-      ),
-      separate,
+    const sides = [
+      ...pairs.map((pair) => ({ pair, heldOut: false })),
+      ...heldOutPairs.map((pair) => ({ pair, heldOut: true })),
+    ];
+    const read = encodeRows(
+      sides.map((side) => ({ ...side, id: side.pair.id })),
+      ({ pair, heldOut }) => ({ ...isTokenPair(pair) ? pair : encodePair(tokenizer, pair), heldOut }),
     );
-    if (refused.length > 0) return inputFailure(...firstSentences(refused.slice(0, 20), refused.length));
+    if (read._tag === "Left") return read;
+    const encoded = read.right;
     const checked = withinVocabulary(encoded, config.vocabSize, ({ prompt, chosen, rejected }) => (
       { prompt, chosen, rejected }
     ));
@@ -55,13 +48,3 @@ export function tokenize(
 /** What to do about texts where there is no tokenizer. */
 export const NEEDS_TOKENIZER =
   "put its tokenizer.json beside it, or give rows of prompt_ids, chosen_ids and rejected_ids";
-
-/** A pair in tokens, or why not: a model's chat template may refuse the messages of a row. */
-function encodedPair(tokenizer: Tokenizer, pair: Pair): Result<string, TokenPair> {
-  try {
-    return right(encodePair(tokenizer, pair));
-  } catch (error) {
-    if (error instanceof RangeError) return left(`Cannot use row ${pair.id} as it must be encoded: ${error.message}`);
-    throw error;
-  }
-}
