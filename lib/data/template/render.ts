@@ -1,5 +1,9 @@
 /**
  * A chat template filled in: from messages to text, as transformers' `apply_chat_template` writes it.
+ *
+ * `@huggingface/jinja` parses the code inside tags. Its interpreter is not used, for it gives JavaScript's values where
+ * templates were written for Python's (`true`, `[1, 2]`, lengths in UTF-16 units) and lets pass what fails there; which of
+ * both a template would show depends on the messages, so that no look at the template alone could refuse it.
  */
 import { budget } from "./budget.ts";
 import { inside, type Scope } from "./evaluate.ts";
