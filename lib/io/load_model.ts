@@ -55,9 +55,9 @@ export interface LoadModelOptions extends ReadParamsOptions {
 const MOST_CONFIG_BYTES = 2 ** 22;
 
 /**
- * What the files of a model say, from their headers alone.
+ * What the files of a model say, from their headers alone. A model of the hub is brought to the cache first.
  *
- * @param path of a folder, or of a safetensors file with its `config.json` beside it
+ * @param path as `loadModel` takes it
  */
 export function describeModel(
   path: string,
@@ -67,8 +67,9 @@ export function describeModel(
 }
 
 /**
- * The model in a folder in Hugging Face's form, or on the hub, of one of the architectures that `decoderConfig` knows. Headers are read
- * first; then each tensor goes straight to its place in memory, and numbers of 16 bits are widened on the way.
+ * The model in a folder in Hugging Face's form, or on the hub, of one of the architectures that `decoderConfig` knows.
+ * Headers are read first; then each tensor goes straight to its place in memory, and numbers of 16 bits are widened on the
+ * way.
  *
  * It never asks for permission: a program that waits for an answer looks like one that hangs.
  *
