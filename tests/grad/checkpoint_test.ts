@@ -6,8 +6,10 @@ import { traceLeaf } from "../../lib/grad/primitive.ts";
 import { type Gradient, type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { type DecoderConfig, type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import { heldIn } from "../../lib/model/held_in.ts";
 import { initAdapter, withAdapter } from "../../lib/model/lora.ts";
 import { logps } from "../../lib/model/logps.ts";
+import { type TrainedPart, trainedPart, withTrained } from "../../lib/model/trained.ts";
 import { key, uniform } from "../../lib/tensor/random.ts";
 import { pack } from "../../lib/tensor/ragged.ts";
 import { scope } from "../../lib/tensor/scope.ts";
@@ -42,10 +44,12 @@ const bits = ({ loss, grads }: Gradient<unknown>): unknown => [
   leaves(grads).map(([path, leaf]) => [path, floats(leaf).slice()]),
 ];
 
-Deno.test("checkpoint() changes no bit of a decoder's loss and gradients, with an adapter or without", () => {
+Deno.test("checkpoint() changes no bit of a decoder's loss and gradients, with an adapter or without, on 16 bits or 32", () => {
   const plain = initDecoder(key(0), config);
-  for (const params of [plain, withAdapter(plain, initAdapter(key(1), plain, { rank: 2 }))]) {
-    const gradient = (on: boolean): unknown => scope(() => bits(valueAndGrad(loss)(params, on)));
+  const adapter = initAdapter(key(1), plain, { rank: 2 });
+  for (const params of [plain, withAdapter(plain, adapter), withAdapter(heldIn(plain, "bf16"), adapter)]) {
+    const of = (trained: TrainedPart, on: boolean): Loss => loss(withTrained(params, trained), on);
+    const gradient = (on: boolean): unknown => scope(() => bits(valueAndGrad(of)(trainedPart(params), on)));
     assertEquals(gradient(true), gradient(false));
   }
 });
