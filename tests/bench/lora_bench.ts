@@ -12,7 +12,7 @@ import { dpo, settings } from "../../pipelines/dpo.ts";
 import { pairs, realTokens, shapes } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
-  string: ["folder", "pairs", "backend", "micro-batch", "checkpointing"],
+  string: ["folder", "pairs", "backend", "library", "micro-batch", "checkpointing"],
   default: { folder: "runs/bench-135m", pairs: "64", backend: "wasm", "micro-batch": "4", checkpointing: "on" },
 });
 const { folder } = flags, config = shapes.M;
@@ -52,7 +52,7 @@ const ids = rows.map(({ prompt, chosen, rejected }) =>
 );
 await Deno.writeTextFile(`${folder}/pairs.jsonl`, ids.join("\n"));
 const before = resident();
-await openKernels({ backend: flags.backend as Backend });
+await openKernels({ backend: flags.backend as Backend, ...flags.library ? { library: flags.library } : {} });
 const values = {
   ...settings.values,
   ...{
