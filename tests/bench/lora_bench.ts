@@ -52,7 +52,7 @@ const ids = rows.map(({ prompt, chosen, rejected }) =>
 );
 await Deno.writeTextFile(`${folder}/pairs.jsonl`, ids.join("\n"));
 const before = resident();
-await openKernels({ backend: flags.backend as Backend, ...flags.library ? { library: flags.library } : {} });
+await openKernels({ backend: flags.backend as Backend, ...flags.library ? { library: String(flags.library) } : {} });
 const values = {
   ...settings.values,
   ...{
