@@ -70,11 +70,18 @@ Deno.test("ppo is another with another seed, critic, or place of KL", async () =
   assertNotEquals(bytesOf(await result({}, { seed: 1 })), bytesOf(first));
 });
 
+/** Settings of the optimizer that are not the defaults. */
+const OPTIMIZER = { adamBeta1: 0.8, adamBeta2: 0.99, weightDecay: 0.02, maxGradNorm: 3 };
+
 Deno.test("learning() hands every setting to the update, over the steps of all iterations", () => {
   const s = { ...settings.values, iterations: 5, rollouts: 100, minibatch: 32, epochs: 3, klCoef: 0.7 };
-  const changed = { ...s, lr: 1, valueLr: 2, clipRange: 0.3, entropyCoef: 0.4, targetKl: 0.5 };
+  const changed = { ...s, lr: 1, valueLr: 2, clipRange: 0.3, entropyCoef: 0.4, targetKl: 0.5, ...OPTIMIZER };
   const common = { lr: 1, valueOptimizer: { lr: 2 }, minibatch: 32, epochs: 3, totalSteps: 5 * 3 * 4 };
-  const terms = { clip: { type: "clip", clipRange: 0.3 }, entropyCoef: 0.4, targetKl: 0.5 };
+  const course = { schedule: "linear", warmup: 0, warmupFrom: "first", weightDecay: 0.02, maxGradNorm: 3 };
+  const terms = {
+    ...{ clip: { type: "clip", clipRange: 0.3 }, entropyCoef: 0.4, targetKl: 0.5 },
+    ...{ ...course, beta1: 0.8, beta2: 0.99, eps: 1e-5 },
+  };
   assertEquals<unknown>(learning(changed), { ...common, ...terms });
   const kl = { estimator: "k2", over: "sequence", coef: 0.7 };
   assertEquals<unknown>(learning({ ...changed, klPlace: "loss" }), { ...common, ...terms, kl });
