@@ -4,6 +4,7 @@ import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
 import { pipeline } from "../../lib/flow/pipeline.ts";
 import type { RunOptions } from "../../lib/flow/run.ts";
 import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import { heldIn } from "../../lib/model/held_in.ts";
 import { mergeAdapter, withoutAdapter } from "../../lib/model/lora.ts";
 import { adaptPolicy, mergePolicy } from "../../lib/stages/adapt_policy.ts";
 import { dpoUpdate } from "../../lib/stages/dpo_update.ts";
@@ -101,4 +102,16 @@ Deno.test("sftUpdate() and fitBradleyTerry() train an adapter by the same rule, 
   assertNotEquals(numbers(policy.adapter), numbers(reward.trunk.adapter));
   assert(numbers(mergeAdapter(policy)).flat().every(Number.isFinite));
   assertEquals(reward.score.shape, [1, 8]);
+});
+
+Deno.test("a run on a base held in bf16 goes on from a checkpoint, to the bit, and its checkpoints hold no base", async () => {
+  const held = { ...given, policy: heldIn(given.policy, "bf16") }, checkpoints: Checkpoint[] = [];
+  const whole = await aligned({ given: held, onCheckpoint: (c) => void checkpoints.push(c), checkpointEvery: 2 });
+  assert(checkpoints.length > 3);
+  for (const c of checkpoints) {
+    assert(!JSON.stringify(c.training).includes("bf16"));
+    const resumed = await aligned({ given: held, resume: structuredClone(c) });
+    assertEquals(numbers(resumed.state.policy), numbers(whole.state.policy));
+    assertStrictEquals(resumed.state.heldOut.accuracy.estimate, whole.state.heldOut.accuracy.estimate);
+  }
 });
