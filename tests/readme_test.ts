@@ -94,10 +94,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the README says of the main job and of PPO what their evidence files say, figure by figure",
+  name: "the README says of the main job, of PPO and of speed what their evidence files say, figure by figure",
   ignore,
   fn: async () => {
-    assertEquals(evidenceIn(readme).map(({ name }) => name), ["dpo", "ppo"]);
+    assertEquals(evidenceIn(readme).map(({ name }) => name), ["dpo", "ppo", "speed"]);
     const read = (name: string): Promise<string> => Deno.readTextFile(new URL(`tests/evidence/${name}`, ROOT));
     assertEquals(words(readme), words(await withEvidence(readme, read)));
   },

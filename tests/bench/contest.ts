@@ -29,8 +29,12 @@ export interface Row {
   readonly figures: readonly Figure[];
 }
 
-/** The value below which a share of the sorted values lies. */
-const quantile = (sorted: readonly number[], share: number): number => sorted[Math.round(share * (sorted.length - 1))]!;
+/** The value below which a share of the sorted values lies, between two of them where it must. */
+function quantile(sorted: readonly number[], share: number): number {
+  const place = share * (sorted.length - 1);
+  const [low, high] = [sorted[Math.floor(place)]!, sorted[Math.ceil(place)]!];
+  return low + (place % 1) * (high - low);
+}
 
 /** Lets all contestants take turns. */
 export async function contest({ name, unit, contestants }: Work, rounds: number): Promise<Row> {

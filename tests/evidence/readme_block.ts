@@ -1,11 +1,12 @@
 /**
- * What the README says of the main job and of PPO, as a function of their evidence files. A test holds the README to it.
+ * What the README says of the main job, of PPO and of speed, as a function of their evidence files. A test holds the README to it.
  *
  *     deno run --allow-read --allow-write=README.md tests/evidence/readme_block.ts
  */
 import { percent, shareOfCeiling } from "../../mod.ts";
 import { type BeforeAfter, change, type Estimated, type Gold, goldRows, over, two } from "./over_runs.ts";
 import { ppoBlock } from "./ppo_block.ts";
+import { speedBlock } from "./speed_block.ts";
 
 /** One run of the main job with its controls: the parts of a row of `dpo.json` that are shown. */
 export interface Run {
@@ -69,8 +70,11 @@ export function withBlock(readme: string, name: string, block: string): string {
 
 /** The README with every block made anew. */
 export async function withEvidence(readme: string, read: (name: string) => Promise<string>): Promise<string> {
-  const [dpo, ppo] = [JSON.parse(await read("dpo.json")), JSON.parse(await read("ppo.json"))];
-  return withBlock(withBlock(readme, "dpo", dpoBlock(dpo)), "ppo", ppoBlock(ppo, dpo.rows));
+  const [dpo, ppo, peers] = await Promise.all(
+    ["dpo", "ppo", "peers"].map(async (name) => JSON.parse(await read(`${name}.json`))),
+  );
+  const blocks = { dpo: dpoBlock(dpo), ppo: ppoBlock(ppo, dpo.rows), speed: speedBlock(peers) };
+  return Object.entries(blocks).reduce((text, [name, block]) => withBlock(text, name, block), readme);
 }
 
 if (import.meta.main) {

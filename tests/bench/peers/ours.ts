@@ -32,7 +32,9 @@ await openKernels(job.kernels);
 
 async function dpo(): Promise<{ readonly rates: readonly number[]; readonly firstLoss: number }> {
   const rows = pairs(job.shape, job.pairs * job.steps);
-  const update = dpoUpdate({ beta: 0.1, lr: 1e-6, batchSize: job.pairs, epochs: 1, shuffle: false });
+  const gradientCheckpointing = job.shape === "M"; // else its activations do not fit beside what is trained
+  const order = { batchSize: job.pairs, epochs: 1, shuffle: false };
+  const update = dpoUpdate({ beta: 0.1, lr: 1e-6, ...order, gradientCheckpointing });
   const stage = pipeline("dpo", [freezeRef(), refLogps(), update]);
   const tokenizer = trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] });
   const given = { config, policy, rows, heldOutRows: [], tokenizer };
