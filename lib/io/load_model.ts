@@ -19,7 +19,7 @@ import { size } from "../tensor/tensor.ts";
 import { permissionToRead } from "./files.ts";
 import { fetchModel, hubId } from "./hub.ts";
 import type { OnProgress } from "./hub_download.ts";
-import { readJson, readTexts, withoutLast } from "./model_texts.ts";
+import { isThere, readJson, readTexts, withoutLast } from "./model_texts.ts";
 import { withWeights } from "./weight_files.ts";
 
 /** What a model's files say before their numbers are read. */
@@ -114,9 +114,18 @@ async function withModel<T>(
   const place = await placeOf(path, options);
   if (place._tag === "Left") return place;
   const { folder, single, ...origin } = place.right, configPath = `${folder}/config.json`;
+  if (!await isThere(configPath) && await isThere(`${folder}/adapter_config.json`)) {
+    return refused(path, [
+      "it must be a whole model: it is an adapter, which goes with the model that it was trained on",
+    ]);
+  }
   const file = await readJson(configPath, MOST_CONFIG_BYTES);
   if (file._tag === "Left") return file;
   const read = decoderConfig(file.right.json), json = isJsonRecord(file.right.json) ? file.right.json : {};
+  const classes = [json.architectures ?? []].flat().join(", ");
+  if (/For\w*Classification/.test(classes)) {
+    return refused(path, [`it must be a language model: its config.json says ${classes}`]);
+  }
   if (read._tag === "Left") return inputFailure(...read.left.map((rule) => `Cannot use ${configPath} as ${rule}`));
   const texts = await readTexts(folder);
   if (texts._tag === "Left") return texts;

@@ -55,7 +55,7 @@ export function modelCard({ sections, warnings }: Report, facts: ModelFacts): st
   };
   const from = base === undefined ? "from nothing" : `from ${baseText(base)}`;
   return frontMatter(facts) +
-    `# ${inline(name)}\n\nA${/^[aeiou]/.test(kind) ? "n" : ""} ${kind} of ${
+    `# ${inline(name)}\n\n${kind === "adapter" ? "An adapter for a language model" : `A ${kind}`} of ${
       parameters.toLocaleString("en")
     } parameters ` +
     `(${architecture}), trained ${from} by ${method}, with logratio.\n\n` +

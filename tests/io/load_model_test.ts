@@ -116,6 +116,17 @@ const REFUSED: Readonly<Record<string, readonly [Folder, string]>> = {
     { "model.safetensors": WHOLE["model.safetensors"]! },
     "Cannot read ~/config.json as there is no such file",
   ],
+  "an adapter": [
+    { "adapter_config.json": "{}" },
+    "Cannot load ~ as it must be a whole model: it is an adapter, which goes with the model that it was trained on",
+  ],
+  "a reward model": [
+    {
+      ...WHOLE,
+      "config.json": JSON.stringify({ ...llamaConfig(CONFIG), architectures: ["LlamaForSequenceClassification"] }),
+    },
+    "Cannot load ~ as it must be a language model: its config.json says LlamaForSequenceClassification",
+  ],
   "a config that is no JSON": [
     { ...WHOLE, "config.json": "{" },
     "Cannot read ~/config.json as it must be JSON: it does not parse",

@@ -90,6 +90,10 @@ Deno.test("modelCard() names a base model to the hub only if it came from there,
     "trained from my\\_folder by DPO",
   );
   assertStringIncludes(front({ kind: "adapter" }), 'library_name: "peft"');
+  assertStringIncludes(
+    modelCard(noReport, { ...FACTS, kind: "adapter" }),
+    "An adapter for a language model of 1,234,567 parameters (gemma2), trained from",
+  );
   assertStringIncludes(front({ kind: "adapter" }), 'base_model_relation: "adapter"');
   assertStringIncludes(front({ kind: "reward model" }), 'pipeline_tag: "text-classification"');
 });
