@@ -26,6 +26,8 @@ export interface Figure {
 export interface Row {
   readonly work: string;
   readonly unit: string;
+  /** How many turns each had. */
+  readonly rounds: number;
   readonly figures: readonly Figure[];
 }
 
@@ -46,7 +48,7 @@ export async function contest({ name, unit, contestants }: Work, rounds: number)
     const sorted = rates[i]!.toSorted((x, y) => x - y);
     return { name, median: quantile(sorted, 0.5), lower: quantile(sorted, 0.25), upper: quantile(sorted, 0.75) };
   });
-  return { work: name, unit, figures };
+  return { work: name, unit, rounds, figures };
 }
 
 const round = (x: number): string =>

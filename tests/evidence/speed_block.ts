@@ -50,10 +50,12 @@ export function speedBlock(evidence: SpeedEvidence): string {
   const busy = [load[0]!, loadAfter[0]!].map((x) => x.toFixed(0)).join(" and ");
   return [
     `${cpu}, ${cores} cores, deno ${deno}, torch ${torch}, transformers ${transformers}, TRL ${trl}; \`${command}\`. ` +
-    "Contestants took turns; in brackets the ratio to the best of PyTorch's own. " +
+    `Contestants took turns, ${of("DPO")[0]!.rounds} in DPO and ${
+      of("generation")[0]!.rounds
+    } in generation; in brackets the ratio to the best of PyTorch's own. ` +
     `The machine had other work (load ${busy} before and after), so compare within a column.`,
     "",
-    ...tableOf("DPO, real tokens a second", of("DPO"), "PyTorch"),
+    ...tableOf("DPO, real tokens a second in the median step", of("DPO"), "PyTorch"),
     "",
     ...tableOf("generation, tokens a second", of("generation"), "Hugging Face"),
   ].join("\n");

@@ -142,9 +142,7 @@ const works = [
   generateWork("M", 16, 1),
 ].filter(({ name }) => name.includes(flags.only));
 const before = await setting();
-const command = `deno run -A tests/bench/peers/peers_bench.ts --rounds ${flags.rounds}${
-  flags.only === "" ? "" : ` --only "${flags.only}"`
-}`;
+const command = `deno run -A tests/bench/peers/peers_bench.ts${flags.only === "" ? "" : ` --only "${flags.only}"`}`;
 const rows: Row[] = [];
 for (const work of works) {
   rows.push(await contest(work, Number(flags.rounds)));
