@@ -13,6 +13,8 @@ export interface SpeedEvidence {
   /** Processes that wanted a core, over the last minutes, before and after. */
   readonly load: readonly number[];
   readonly loadAfter: readonly number[];
+  /** What else is to be known of how it was measured. */
+  readonly note?: string;
   readonly rows: readonly Row[];
 }
 
@@ -45,7 +47,7 @@ function tableOf(title: string, works: readonly Row[], base: string): readonly s
 
 /** The block of the README, as Markdown. */
 export function speedBlock(evidence: SpeedEvidence): string {
-  const { command, cpu, cores, deno, torch, transformers, trl, load, loadAfter, rows } = evidence;
+  const { command, cpu, cores, deno, torch, transformers, trl, load, loadAfter, note, rows } = evidence;
   const of = (kind: string): readonly Row[] => rows.filter(({ work }) => work.startsWith(kind));
   const busy = [load[0]!, loadAfter[0]!].map((x) => x.toFixed(0)).join(" and ");
   return [
@@ -53,7 +55,9 @@ export function speedBlock(evidence: SpeedEvidence): string {
     `Contestants took turns, ${of("DPO")[0]!.rounds} in DPO and ${
       of("generation")[0]!.rounds
     } in generation; in brackets the ratio to the best of PyTorch's own. ` +
-    `The machine had other work (load ${busy} before and after), so compare within a column.`,
+    `The machine had other work (load ${busy} before and after), so compare within a column.${
+      note === undefined ? "" : ` ${note}`
+    }`,
     "",
     ...tableOf("DPO, real tokens a second in the median step", of("DPO"), "PyTorch"),
     "",
