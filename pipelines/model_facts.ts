@@ -16,8 +16,9 @@ export function modelFacts(
 ): ModelFacts {
   const { form, config } = model;
   const adapter = "policy" in model && model.policy.adapter !== undefined && !merge;
+  const ofWorld = form === undefined && data === null; // which has a first policy for all that do not train one
   const base = form?.source === undefined
-    ? undefined
+    ? ofWorld && pipeline !== "sft" ? { name: "the fixture world's policy" } : undefined
     : { name: form.source, ...form.revision !== undefined && { revision: form.revision } };
   return {
     name: base === undefined ? `${pipeline}: a model made from nothing` : `${base.name}, ${pipeline}`,
@@ -28,7 +29,7 @@ export function modelFacts(
     tags: [pipeline, "preference-alignment"],
     ...base && { base },
     limits: [
-      base !== undefined
+      base !== undefined && !ofWorld
         ? `It has the licence, the languages and the limits of ${base.name}`
         : data === null
         ? "It speaks the language of an invented village, made for learning, and knows nothing of the world"

@@ -9,6 +9,7 @@ import {
   encode,
   encodeChat,
   encodePrompt,
+  endIds,
   type Example,
   generate,
   hiddenStates,
@@ -33,8 +34,6 @@ const ignore = python === undefined || !granted.every(({ state }) => state === "
 interface Case {
   readonly make: Making;
   readonly class: string;
-  /** The element type that the folder says; default float32. */
-  readonly dtype?: string;
   /** Whether it has a tokenizer, and that a chat template. */
   readonly speaks?: "texts" | "chats";
 }
@@ -79,6 +78,12 @@ const CASES: readonly (readonly [name: string, of: Case])[] = [
   ["gemma3 as a reward model", { make: rewarding("gemma3"), class: "Gemma3TextForSequenceClassification" }],
 ];
 
+const CARDS: Readonly<Record<Export["kind"], Answer["card"]>> = {
+  model: { library_name: "transformers", pipeline_tag: "text-generation" },
+  adapter: { library_name: "peft", pipeline_tag: "text-generation" },
+  reward: { library_name: "transformers", pipeline_tag: "text-classification" },
+};
+
 const SEQUENCES = [[3, 17, 8, 101, 21, 5, 12, 90, 44], [1, 9, 9, 20, 14, 2, 7, 23, 11, 6, 18, 60, 33, 71]];
 const PROMPT = [4, 13, 22, 57], NEW_TOKENS = 16;
 const TEXTS = [
@@ -121,8 +126,13 @@ for (const [i, [name, of]] of CASES.entries()) {
       const answer = await peer.ask({ ...question, sequences: SEQUENCES, conversations });
       assertEquals(answer.error, undefined);
       assertEquals([answer.class, answer.strange], [of.class, {}]);
+      const { library_name, pipeline_tag } = answer.card ?? {};
+      assertEquals({ library_name, pipeline_tag }, CARDS[kind]);
       if (kind === "reward") return assertRewards(made, answer);
       assertLogits(made, answer);
+      if (kind === "model") {
+        assertEquals([answer.dtype, [answer.ends].flat()], ["torch.float32", endIds(made.state.tokenizer)]);
+      }
       assertEquals(answer.greedy, greedyOf(made.state));
       if (of.speaks !== undefined) assertTokens(made.state, answer, conversations);
     },
