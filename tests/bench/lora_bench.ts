@@ -1,6 +1,6 @@
 /**
  * LoRA-DPO of a model of 135 million parameters on pairs of chats' lengths, from files, by the pipeline:
- * `deno run -R -W tests/bench/lora_bench.ts`, with `--allow-ffi` for `--backend onednn`.
+ * `deno run -A tests/bench/lora_bench.ts` (it asks the system for the memory of the process).
  *
  * The first run writes the model (random weights of SmolLM2-135M's shape, in bfloat16) into `--folder`. Then it prints pairs
  * and tokens a second, and the most memory, as it was foretold and as it was: of the tensors, and of the process.

@@ -119,7 +119,8 @@ def trl(job):
             output_dir=f"{folder}/out", use_cpu=True, per_device_train_batch_size=job["pairs"], max_steps=job["steps"],
             logging_steps=1, save_strategy="no", report_to=[], disable_tqdm=True, **job.get("options", {}),
         )
-        trainer = DPOTrainer(model=folder, args=arguments, train_dataset=Dataset.from_list(data), callbacks=[clock])
+        given = dict(model=folder, args=arguments, train_dataset=Dataset.from_list(data), callbacks=[clock])
+        trainer = DPOTrainer(**given, **adapter_of(job))
         counts, collate = [], trainer.data_collator
 
         def counted(examples):
@@ -131,6 +132,15 @@ def trl(job):
         trainer.train()
     seconds = [b - a for a, b in zip(clock.ends, clock.ends[1:])]
     return [n / s for n, s in zip(counts[1:], seconds)], clock.losses[0]
+
+
+def adapter_of(job):
+    """The adapter that a job asks for, on every matrix of the layers."""
+    if "rank" not in job:
+        return {}
+    from peft import LoraConfig
+
+    return dict(peft_config=LoraConfig(r=job["rank"], lora_alpha=2 * job["rank"], target_modules="all-linear"))
 
 
 def generate(job):
