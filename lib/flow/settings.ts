@@ -147,6 +147,9 @@ function unknownKeys(fields: SettingFields, config: Unread): readonly string[] {
   });
 }
 
+/** The longest flag that stands beside its meaning: what a longer one means is in the line below it. */
+const COLUMN = 48;
+
 /** The help: flags in one column, meaning with range and default in the other. */
 function helpOf(fields: SettingFields): string {
   const rows = Object.entries(fields).map(([name, { takes, help, range, default: value, defaultWith = {} }]) => {
@@ -158,6 +161,7 @@ function helpOf(fields: SettingFields): string {
       .filter((fact) => fact !== "");
     return [flag, help + (facts.length === 0 ? "" : ` (${facts.join("; ")})`)] as const;
   });
-  const width = Math.max(...rows.map(([flag]) => flag.length));
-  return rows.map(([flag, text]) => `  ${flag.padEnd(width)}  ${text}`).join("\n");
+  const width = Math.max(0, ...rows.map(([flag]) => flag.length).filter((length) => length <= COLUMN));
+  const gap = (flag: string): string => flag.length <= width ? flag.padEnd(width) : `${flag}\n  ${" ".repeat(width)}`;
+  return rows.map(([flag, text]) => `  ${gap(flag)}  ${text}`).join("\n");
 }

@@ -165,3 +165,13 @@ Deno.test("a default may be another one where another setting is given, by a fla
     "must be a number above 0: current value is 0",
   );
 });
+
+Deno.test("help gives a flag that is too long for its column a line of its own", () => {
+  const choices = ["one", "another", "something", "else", "altogether different"] as const;
+  const own = define({ lr: number(0.1, { help: "rate" }), way: oneOf(choices, { help: "how" }) });
+  assertEquals(own.help.split("\n"), [
+    "  --lr <number>  rate (default 0.1)",
+    "  --way <one|another|something|else|altogether different>",
+    "                 how (default one)",
+  ]);
+});
