@@ -80,6 +80,14 @@ const listed = {
   head: "address",
 } as const;
 
+/** Queries with a register for a weight each, and eight shared among them for the vectors of a head. */
+const withRegisters = <Q>(local: NewLocal, queries: readonly Q[]) =>
+  queries.map((query) => ({
+    ...query,
+    weight: local("v128"),
+    registers: Array.from({ length: 8 / queries.length }, () => local("v128")),
+  }));
+
 /** to ← scale · Σ_j weights[j]·rows[keys[j]], in order of j. */
 export const weightedSum: Readonly<Record<Queries, Func>> = forQueries((n) =>
   func(`weightedSum${n}`, {
@@ -91,11 +99,10 @@ export const weightedSum: Readonly<Record<Queries, Func>> = forQueries((n) =>
     to1: "address",
   }, ({ rows, keys, weights, weights1, count, count1, head, scale, scale1, to, to1 }, local) => {
     const [j, at, value] = [local("address"), local("address"), local("v128")];
-    const all = [{ weights, scale, to }, { weights: weights1, scale: scale1, to: to1 }].slice(0, n).map((query) => ({
-      ...query,
-      weight: local("v128"),
-      registers: Array.from({ length: 8 / n }, () => local("v128")),
-    }));
+    const all = withRegisters(
+      local,
+      [{ weights, scale, to }, { weights: weights1, scale: scale1, to: to1 }].slice(0, n),
+    );
     return eachPiece(local, { head, most: 8 / n }, (d, vectors) => {
       const add = (queries: typeof all): Code => [
         queries.map(({ weight, weights }) => weight.set(v128.load32Splat(address.add(weights, j)))),
@@ -125,11 +132,7 @@ export const addToRows: Readonly<Record<Queries, Func>> = forQueries((n) =>
     local,
   ) => {
     const [j, at, sum] = [local("address"), local("address"), local("v128")];
-    const all = [{ x, weights }, { x: x1, weights: weights1 }].slice(0, n).map((query) => ({
-      ...query,
-      weight: local("v128"),
-      registers: Array.from({ length: 8 / n }, () => local("v128")),
-    }));
+    const all = withRegisters(local, [{ x, weights }, { x: x1, weights: weights1 }].slice(0, n));
     return eachPiece(local, { head, most: 8 / n }, (d, vectors) => {
       const add = (queries: typeof all): Code => [
         queries.map(({ weight, weights }) => weight.set(v128.load32Splat(address.add(weights, j)))),
