@@ -1,9 +1,8 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertNotEquals, assertStrictEquals } from "@std/assert";
-import type { TokenPair } from "../../lib/data/token_pair.ts";
 import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
 import { pipeline } from "../../lib/flow/pipeline.ts";
 import type { RunOptions } from "../../lib/flow/run.ts";
-import { type DecoderParams, initDecoder } from "../../lib/model/decoder.ts";
+import type { DecoderParams } from "../../lib/model/decoder.ts";
 import { heldIn } from "../../lib/model/held_in.ts";
 import { mergeAdapter, withoutAdapter } from "../../lib/model/lora.ts";
 import { adaptPolicy, mergePolicy } from "../../lib/stages/adapt_policy.ts";
@@ -12,28 +11,9 @@ import { evaluatePairs } from "../../lib/stages/evaluate_pairs.ts";
 import { fitBradleyTerry } from "../../lib/stages/fit_bradley_terry.ts";
 import { freezeRef, refLogps } from "../../lib/stages/reference.ts";
 import { demonstrateChosen, sftUpdate } from "../../lib/stages/sft_update.ts";
-import { fold, integer, key } from "../../lib/tensor/random.ts";
 import { leaves } from "../../lib/tensor/tree.ts";
-import { config, finished, numbers, tokenizer } from "./tiny.ts";
-
-/** A pair whose chosen completion repeats one token and whose rejected another: what there is to learn. */
-function row(i: number): TokenPair {
-  const at = (name: string): number => 1 + integer(fold(fold(key(9), name), i), 4);
-  return {
-    id: `row ${i}`,
-    prompt: Int32Array.from({ length: at("p") }, (_, j) => 100 + ((i + j) % 20)),
-    chosen: new Int32Array(at("c")).fill(7),
-    rejected: new Int32Array(at("r")).fill(8),
-  };
-}
-
-const given = {
-  config,
-  tokenizer,
-  policy: initDecoder(key(1), config),
-  rows: Array.from({ length: 24 }, (_, i) => row(i)),
-  heldOutRows: Array.from({ length: 10 }, (_, i) => row(100 + i)),
-};
+import { given } from "./repeats.ts";
+import { finished, numbers } from "./tiny.ts";
 
 const align = pipeline("align", [
   adaptPolicy({ rank: 4, alpha: 16 }),
