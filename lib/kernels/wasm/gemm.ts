@@ -1,8 +1,8 @@
 /**
  * Matrix multiplication over packed panels.
  *
- * A block of B, `KC` deep, is copied into panels of `NR` columns, four rows of A at a time into a panel beside it; a
- * tile of 4×8 sums stays in registers while it walks down both panels. Packing makes all transposes equally fast.
+ * A block of B, `KC` deep, is copied into panels of `NR` columns, six rows of A at a time into a panel beside it; a
+ * tile of 6×8 sums stays in registers while it walks down both panels. Packing makes all transposes equally fast.
  *
  * Every element is the same chain whatever surrounds it: products are added in order of k within a block of `KC`, and
  * the blocks' sums in order. So rows can be split among tiles, calls and threads at will.
@@ -10,10 +10,11 @@
  * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
  */
 
-import { address, call, f32, f32x4, func, type Local, loop, v128, type Vector, when } from "./assembler.ts";
+import { address, call, f32, func, type Local, loop, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { pack, packAny } from "./pack.ts";
-import { FLOAT, VECTOR } from "./vectors.ts";
+import { tile, TURNED } from "./tile.ts";
+import { FLOAT } from "./vectors.ts";
 
 /** Depth of a block: part of the definition of the sum. */
 export const KC = 256;
@@ -21,14 +22,18 @@ export const KC = 256;
 export const NC = 512;
 /** Columns of a tile. */
 export const NR = 8;
-/** Rows of a tile. */
-export const MR = 4;
+/** Rows of a tile: twelve sums, two vectors of B and one of A are the fifteen registers that engines have to give. */
+export const MR = 6;
+
+/** Panels of B that a tile takes where its rows are few: a power of two. */
+const panelsAtOnce = (rows: number): number => 2 ** Math.floor(Math.log2(MR / rows));
+/** Columns of the widest tile. */
+export const WIDEST = NR * panelsAtOnce(1);
 
 /** Bytes of workspace for a panel of A and a tile whose right edge is cut off. */
 export const WORKSPACE = KC * MR * FLOAT + MR * NR * FLOAT;
 const EDGE = KC * MR * FLOAT;
 
-const packRows = pack(MR);
 const packPanel = pack(NR);
 
 /** `width` columns of a block of B into panels, the last one filled up with zeros. */
@@ -51,58 +56,6 @@ export const packColumns: Func = func("packColumns", {
     when(address.lt(0, rest), call(packAny, from, across, along, rest, NR, depth, to)),
   ];
 });
-
-/**
- * C ← A·B, or C + A·B where `add` is 1, for a panel of `rows` rows of A and `panels` panels of B, `panelStep` apart.
- * The rows of a panel of B are `bStep` apart, so B may lie packed or as stored.
- */
-function tile(rows: number, panels: number): Func {
-  return func(`tile${rows}x${panels}`, {
-    a: "address",
-    b: "address",
-    bStep: "address",
-    panelStep: "address",
-    depth: "address",
-    c: "address",
-    ldc: "address",
-    add: "address",
-  }, ({ a, b, bStep, panelStep, depth, c, ldc, add }, local) => {
-    const range = (n: number): number[] => [...Array(n).keys()];
-    const sums = range(rows).map(() => range(2 * panels).map(() => local("v128")));
-    const panel = [b, ...range(panels - 1).map(() => local("address"))];
-    const [left, right, column, one] = [local("v128"), local("v128"), local("v128"), local("v128")];
-    const [k, at] = [local("address"), local("address")];
-    const accumulate = (row: number, vector: number, x: Vector): Code => {
-      const sum = sums[row]![vector]!;
-      return sum.set(f32x4.madd(one, x, sum));
-    };
-    const step = [
-      // Four rows of A come in one load, as engines may check bounds at each.
-      column.set(rows === MR ? v128.load(a) : v128.load32Splat(a)),
-      panel.map((from, p) => [
-        left.set(v128.load(from)),
-        right.set(v128.load(from, VECTOR)),
-        from.set(address.add(from, bStep)),
-        range(rows).map((i) => [
-          one.set(rows === MR ? v128.broadcast(i, column) : i === 0 ? column : v128.load32Splat(a, i * FLOAT)),
-          accumulate(i, 2 * p, left),
-          accumulate(i, 2 * p + 1, right),
-        ]),
-      ]),
-      a.set(address.add(a, rows * FLOAT)),
-    ];
-    return [
-      panel.slice(1).map((from, p) => from.set(address.add(panel[p]!, panelStep))),
-      loop(k, 0, address.and(depth, -2), 2, [step, step]),
-      when(address.lt(k, depth), step),
-      sums.map((row, i) => [
-        at.set(i === 0 ? c : address.add(at, ldc)),
-        when(address.lt(0, add), row.map((sum, j) => sum.set(f32x4.add(v128.load(at, j * VECTOR), sum)))),
-        row.map((sum, j) => v128.store(at, sum, j * VECTOR)),
-      ]),
-    ];
-  });
-}
 
 /** C ← T, or C + T where `add` is 1, for the first `width` columns of a tile T of `rows` rows. */
 const copyTile = func("copyTile", {
@@ -132,7 +85,7 @@ const copyTile = func("copyTile", {
  * A panel of `rows` rows times all `width` columns of a block, several panels of B at a time where the rows are few.
  */
 function rowPanel(rows: number): Func {
-  const wide = Math.floor(MR / rows);
+  const wide = panelsAtOnce(rows);
   const [several, single] = [tile(rows, wide), tile(rows, 1)];
   return func(`rowPanel${rows}`, {
     a: "address",
@@ -165,7 +118,9 @@ function rowPanel(rows: number): Func {
   });
 }
 
-const rowPanels = [1, 2, 3, MR].map(rowPanel);
+/** How a panel of A is packed and multiplied, by number of its rows. */
+const rowPanels = Array.from({ length: MR }, (_, i) => i + 1)
+  .map((rows) => ({ rows, pack: rows < TURNED ? undefined : pack(rows), multiply: rowPanel(rows) }));
 
 /** Rows and sizes of a product, and where its matrices are. */
 const product = {
@@ -194,15 +149,24 @@ const multiplyBlock: Func = func("multiplyBlock", product, (
   local,
 ) => {
   const [row, rows, from, to] = [local("address"), local("address"), local("address"), local("address")];
-  const run = (panel: Func): Code => call(panel, room, b, bStep, panelStep, width, depth, to, ldc, add);
-  return loop(row, first, last, MR, [
+  return loop(row, first, last, rows, [
     from.set(address.add(a, address.mul(row, across))),
     to.set(address.add(c, address.mul(row, ldc))),
     rows.set(address.sub(last, row)),
-    when(address.ge(rows, MR), [call(packRows, from, across, along, depth, room), run(rowPanels[MR - 1]!)], [
-      call(packAny, from, across, along, rows, rows, depth, room),
-      rowPanels.slice(0, MR - 1).map((panel, i) => when(address.eq(rows, i + 1), run(panel))),
-    ]),
+    // The last rows are shared by two tiles, as small ones are slow.
+    when(
+      address.ge(rows, 2 * MR),
+      rows.set(address.of(MR)),
+      when(address.lt(MR, rows), rows.set(address.div(address.add(rows, 1), 2))),
+    ),
+    rowPanels.map((panel) =>
+      when(address.eq(rows, panel.rows), [
+        panel.pack
+          ? call(panel.pack, from, across, along, depth, room)
+          : call(packAny, from, across, along, rows, rows, depth, room),
+        call(panel.multiply, room, b, bStep, panelStep, width, depth, to, ldc, add),
+      ])
+    ),
   ]);
 });
 

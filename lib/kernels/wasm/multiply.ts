@@ -6,7 +6,7 @@
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocateForever } from "../memory.ts";
 import { FEW_COLUMNS, FEW_STEPS, MOST_ROWS } from "./few_rows.ts";
-import { KC, MR, NC, NR, WORKSPACE } from "./gemm.ts";
+import { KC, MR, NC, NR, WIDEST, WORKSPACE } from "./gemm.ts";
 import { MAX_THREADS, type Team } from "./team.ts";
 import { from, own, sizeOf, upTo } from "./work.ts";
 
@@ -92,7 +92,7 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
     run("multiplyRows", args, { units: m, cost: cost * width, align: MR });
   } else {
     const right = [from(block, panelStep / NR), bStep, panelStep, from(c, 4), cRow, add, panel];
-    run("multiplyRows", [0, m, sizeOf(1), ...left, ...right], { units: width, cost: cost * m, align: MR * NR });
+    run("multiplyRows", [0, m, sizeOf(1), ...left, ...right], { units: width, cost: cost * m, align: WIDEST });
   }
 }
 

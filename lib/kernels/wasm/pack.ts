@@ -30,9 +30,12 @@ export const packAny: Func = func("packAny", {
   ]);
 });
 
-/** A full panel of `lanes` lanes: by copies where the lanes lie side by side, by transposes where the steps of k do. */
-export function pack(lanes: 4 | 8): Func {
-  const quads = lanes === 4 ? [0] : [0, 1];
+/**
+ * A full panel of 4 to 8 lanes: by copies where the lanes lie side by side, by transposes where the steps of k do. Where
+ * the lanes are no multiple of four, the last four overlap with the first.
+ */
+export function pack(lanes: number): Func {
+  const quads = lanes === 4 ? [0] : [0, lanes - 4];
   const params = { from: "address", across: "address", along: "address", depth: "address", to: "address" } as const;
   return func(`pack${lanes}`, params, ({ from, across, along, depth, to }, local) => {
     const [k, at] = [local("address"), local("address")];
@@ -41,16 +44,16 @@ export function pack(lanes: 4 | 8): Func {
       Local<"v128">[],
     ];
     const copy = [
-      quads.map((q) => v128.store(to, v128.load(from, q * VECTOR), q * VECTOR)),
+      quads.map((lane) => v128.store(to, v128.load(from, lane * FLOAT), lane * FLOAT)),
       from.set(address.add(from, along)),
       to.set(address.add(to, lanes * FLOAT)),
     ];
     const fourSteps = [
-      at.set(from),
-      quads.map((q) => [
+      quads.map((lane) => [
+        at.set(lane === 0 ? from : address.add(from, address.mul(across, lane))),
         rows.map((row) => [row.set(v128.load(at)), at.set(address.add(at, across))]),
         transpose(rows, scratch),
-        rows.map((row, step) => v128.store(to, row, step * lanes * FLOAT + q * VECTOR)),
+        rows.map((row, step) => v128.store(to, row, (step * lanes + lane) * FLOAT)),
       ]),
       from.set(address.add(from, VECTOR)),
       to.set(address.add(to, 4 * lanes * FLOAT)),
