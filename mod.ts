@@ -111,6 +111,7 @@ export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/t
 
 // Losses: functions of numbers, one for each published loss.
 export { bradleyTerryLoss, type BradleyTerryOptions, type PairRewards } from "./lib/losses/bradley_terry.ts";
+export type { PairTermOptions } from "./lib/losses/pair_terms.ts";
 export { dpoLoss, type DpoOptions, type PairLogps } from "./lib/losses/dpo.ts";
 export { sftLoss, type SftOptions } from "./lib/losses/sft.ts";
 export { type PpoClip, ppoLoss, type PpoOptions, type PpoTokens } from "./lib/losses/ppo.ts";
@@ -300,6 +301,7 @@ export type { ReplyLogps, ReplyLogpsState, ReplyRowState, RowLogps } from "./lib
 export type { TokenReplyRowState } from "./lib/stages/reply_logps.ts";
 export { exampleOf, freezeRef, logpsOf, refLogps } from "./lib/stages/reference.ts";
 export { demonstrateChosen, type Demonstration, type DemonstrationState, sftUpdate } from "./lib/stages/sft_update.ts";
+export { type RowNumber, unusedFields } from "./lib/stages/unused_fields.ts";
 export { dpoUpdate, type DpoUpdateOptions } from "./lib/stages/dpo_update.ts";
 export { fitBradleyTerry, type FitBradleyTerryOptions } from "./lib/stages/fit_bradley_terry.ts";
 export { rewardUpdate, type RewardUpdateOptions } from "./lib/stages/reward_update.ts";

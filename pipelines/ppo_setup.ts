@@ -26,8 +26,10 @@ import {
   type ScoreState,
   type SettingValues,
   type Stage,
+  unusedFields,
 } from "../mod.ts";
-import { fitting, judgeReward, margins, settings } from "./reward.ts";
+import { MARGINS, margins } from "./margins.ts";
+import { fitting, judgeReward, settings } from "./reward.ts";
 import { SETUP } from "./setup.ts";
 import { optimizerFields, optimizerOptions, ratesWith } from "./training.ts";
 
@@ -64,6 +66,7 @@ export const REWARD = {
   }),
   rewardEpochs: number(settings.values.epochs, { above: 0, help: "its passes over the pairs" }),
   rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
+  margins: MARGINS,
   rewardBatchSize: count(settings.values.batchSize, { atLeast: 1, help: "pairs of one of its optimizer steps" }),
 } as const;
 
@@ -78,14 +81,18 @@ export interface FittedReward {
 /** Fits a reward model to the pairs, unless there is a reward already. */
 export function reward(s: Settings): Stage<PolicyState & LoadedState & RowState, FittedReward> {
   if (s.reward !== null) {
-    return once("reward", () => ({ reward: null, rewardEvaluation: null }), {
-      needs: [],
+    return once("reward", ({ rows }: RowState, { emit }) => {
+      const message = unusedFields(rows, "A reward of your own judges");
+      if (message !== undefined) emit({ type: "remark", message });
+      return { reward: null, rewardEvaluation: null };
+    }, {
+      needs: ["rows"],
       adds: ["reward", "rewardEvaluation"],
     });
   }
   return pipeline("fitReward", [
     labelled(s.rewardPairs),
-    margins(settings.values),
+    margins(s),
     fitBradleyTerry(fitting({
       ...settings.values,
       ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },

@@ -5,7 +5,6 @@ import {
   evaluateReward,
   fitBradleyTerry,
   type FitBradleyTerryOptions,
-  type LoadedState,
   loadPairs,
   number,
   once,
@@ -21,6 +20,7 @@ import {
   type ValidationState,
 } from "../mod.ts";
 import { main } from "./main.ts";
+import { MARGINS, margins } from "./margins.ts";
 import { rewardSizes } from "./sizes.ts";
 import { rewardSummary } from "./reward_summary.ts";
 import { ratesWith, training, trainingFields } from "./training.ts";
@@ -35,9 +35,7 @@ export const settings = define({
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
   validation: number(0.1, { above: 0, below: 1, help: "share of the training prompts that tell when to stop" }),
-  margins: oneOf(["auto", "use", "ignore"], {
-    help: "by how much chosen must win; auto: a margin of your own, in nats, but not a data set's scores",
-  }),
+  margins: MARGINS,
   surprise: oneOf(["auto", "read", "ignore"], {
     help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
   }),
@@ -56,16 +54,6 @@ export function fitting(
     ...{ ...training(s), validation, centering, labelSmoothing, surprise },
     evaluations: 5,
   };
-}
-
-/** Leaves margins where they are asked for: what a data set scores in is no unit of reward. */
-export function margins(
-  s: Pick<typeof settings.values, "margins">,
-): Stage<RowState & LoadedState, Pick<RowState, "rows">> {
-  return once("margins", ({ rows, report }: RowState & LoadedState) => {
-    const use = s.margins === "use" || (s.margins === "auto" && report.source?.shape === undefined);
-    return { rows: use ? rows : rows.map(({ margin: _, ...row }) => row) };
-  }, { needs: ["rows", "report"], adds: ["rows"] });
 }
 
 /** What follows when the pairs are there. */

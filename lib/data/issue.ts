@@ -14,7 +14,7 @@ export type Place = { readonly row: number; readonly line?: number };
  * `identical`: chosen and rejected say the same · `emptyReply`: one of them is empty · `oddDialogue`: the two dialogues
  * differ before the last turn · `tie`: whoever compared them preferred neither · `ownTurns`: two conversations that went
  * their own ways before the last turn · `alone`: a rated reply whose prompt has no other · `overlong`: more tokens than the context · `noCompletion`: the prompt alone fills the
- * context · `noPrompt`: the completion alone does · `identicalWhenCut`: cut to the context, both are the same.
+ * context · `noPrompt`: the completion alone does · `weightless`: its weight is 0 · `identicalWhenCut`: cut to the context, both are the same.
  */
 export type DropReason =
   | "identical"
@@ -26,10 +26,11 @@ export type DropReason =
   | "overlong"
   | "noCompletion"
   | "noPrompt"
-  | "identicalWhenCut";
+  | "identicalWhenCut"
+  | "weightless";
 
 /** Reasons that lie in how comparisons are collected: such rows are expected, and no share of them stops a load. */
-export const EXPECTED: readonly DropReason[] = ["tie", "ownTurns"];
+export const EXPECTED: readonly DropReason[] = ["tie", "ownTurns", "weightless"];
 
 /** One rule that a row fails; `unreadable` rows stop a run, for their author meant something else. */
 export type Issue = {

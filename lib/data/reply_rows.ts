@@ -5,7 +5,7 @@ import { all, left, type Result } from "../result.ts";
 import type { TableReader } from "../table/table_reader.ts";
 import { encodeCompletion, encodePrompt, type Prompt } from "./chat.ts";
 import { dataReader, type ReadOptions } from "./data_reader.ts";
-import { decodeFields, has, type Names, readId, readNames, type RowKind } from "./field.ts";
+import { decodeFields, FIELDS as ALL, has, type Names, NUMBERS, readId, readNames, type RowKind } from "./field.ts";
 import type { Issue, Place } from "./issue.ts";
 import { decodePair } from "./pair.ts";
 import { decodeRanked, rankedPairs } from "./ranked.ts";
@@ -25,9 +25,18 @@ export type ReplyRow<Content = string | Int32Array> = {
 /** A row as token ids. */
 export type TokenReplyRow = ReplyRow<Int32Array> & { readonly prompt: Int32Array };
 
-/** The fields of rows with one completion, which need no label here. */
-const FIELDS: Readonly<Partial<Record<RowKind, Names>>> = {
-  unpaired: { needed: ["completion"], known: ["id", "prompt", "completion", "label", "weight"] },
+/** The fields of a kind but for its numbers: no label, margin or weight is read here, as reports say. */
+const unnumbered = ({ needed, known }: Names): Names => (
+  { needed: needed.filter(isRead), known: known.filter(isRead) }
+);
+const isRead = (name: string): boolean => !NUMBERS.includes(name);
+
+const FIELDS: Readonly<Record<RowKind, Names>> = {
+  pairs: unnumbered(ALL.pairs),
+  ranked: unnumbered(ALL.ranked),
+  tokens: unnumbered(ALL.tokens),
+  unpaired: unnumbered(ALL.unpaired), // which needs a label elsewhere
+  unpairedTokens: unnumbered(ALL.unpairedTokens),
 };
 
 /**
@@ -95,7 +104,7 @@ function decodeText(row: unknown, place: Place): Result<readonly Issue[], Single
   return decodeFields(row, place, (fields) =>
     pipe(
       all({
-        names: readNames(fields, FIELDS.unpaired as Names),
+        names: readNames(fields, FIELDS.unpaired),
         id: readId(fields, place.row),
         reply: has(fields, "completion") ? readReply(fields) : left([]), // readNames says it
       }),

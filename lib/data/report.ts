@@ -50,6 +50,7 @@ const DROPPED: Readonly<Record<DropReason, string>> = {
   noCompletion: "the prompt leaves no room for a completion token",
   noPrompt: "the completion leaves no room for a prompt token",
   identicalWhenCut: "chosen and rejected are identical once cut to the context",
+  weightless: "their weight is 0",
 };
 
 const CUT: Readonly<Record<CutReason, string>> = {

@@ -5,12 +5,16 @@
  * did, 0 where it did not, or the probability with which it does.
  */
 
+import { divide, type Mean, meanOf } from "../tensor/mean.ts";
+
 /** Forecasts with their outcomes, `[n]` each. */
 export interface Forecasts {
   /** Stated log odds, nats. */
   readonly logOdds: readonly number[];
   /** What came of it, in [0, 1]. Default: 1 each, as where the better one is always put first. */
   readonly outcomes?: readonly number[];
+  /** How much each counts, ≥ 0. Default: all alike. */
+  readonly weights?: readonly number[];
 }
 
 /** log(1 + eˣ), finite wherever the mathematics is. */
@@ -28,9 +32,9 @@ export function probabilityOf(logOdds: number): number {
   return 1 / (1 + Math.exp(-logOdds));
 }
 
-/** Forecasts with an outcome for each; checks both. */
-function checked(name: string, { logOdds, outcomes }: Forecasts): Required<Forecasts> {
-  const y = outcomes ?? logOdds.map(() => 1);
+/** Forecasts with an outcome and a weight for each; checks all. */
+function checked(name: string, { logOdds, outcomes, weights }: Forecasts): Required<Forecasts> {
+  const y = outcomes ?? logOdds.map(() => 1), w = weights ?? logOdds.map(() => 1);
   if (logOdds.length === 0 || logOdds.length !== y.length) {
     throw new RangeError(
       `Cannot compute ${name} as each forecast needs an outcome: there are ${logOdds.length} and ${y.length}`,
@@ -40,13 +44,16 @@ function checked(name: string, { logOdds, outcomes }: Forecasts): Required<Forec
   if (bad !== undefined) {
     throw new RangeError(`Cannot compute ${name} as outcomes must be in [0, 1] and log odds numbers: one is ${bad}`);
   }
-  return { logOdds, outcomes: y };
+  if (w.length !== y.length || !w.every((x) => x >= 0) || !w.some((x) => x > 0)) {
+    throw new RangeError(`Cannot compute ${name} as each forecast needs a weight ≥ 0, and one > 0: they are ${w}`);
+  }
+  return { logOdds, outcomes: y, weights: w };
 }
 
 /** The mean over forecasts of a score of log odds and outcome. */
 function meanScore(name: string, forecasts: Forecasts, score: (z: number, y: number) => number): number {
-  const { logOdds, outcomes } = checked(name, forecasts);
-  return logOdds.reduce((sum, z, i) => sum + score(z, outcomes[i] as number), 0) / logOdds.length;
+  const { logOdds, outcomes, weights } = checked(name, forecasts);
+  return divide(meanOf(logOdds.map((z, i) => score(z, outcomes[i] as number)), weights));
 }
 
 /**
@@ -87,7 +94,7 @@ export interface ReliabilityBin {
 export interface Reliability {
   /** Bins of equal width over confidences from ½ to 1. */
   readonly bins: readonly ReliabilityBin[];
-  /** Expected calibration error: Σ n·|accuracy − confidence| / Σ n. */
+  /** Expected calibration error: Σ w·|accuracy − confidence| / Σ w over bins, w the weights of their forecasts. */
   readonly ece: number;
 }
 
@@ -101,32 +108,30 @@ export interface Reliability {
  */
 export function reliability(forecasts: Forecasts, options: { readonly bins?: number } = {}): Reliability {
   const { bins = 10 } = options;
-  const { logOdds, outcomes } = checked("reliability", forecasts);
+  const { logOdds, outcomes, weights } = checked("reliability", forecasts);
   const cases = logOdds.map((z, i) => {
-    const y = outcomes[i] as number;
-    return { confidence: probabilityOf(Math.abs(z)), right: z > 0 ? y : z < 0 ? 1 - y : 0.5 };
+    const y = outcomes[i] as number, weight = weights[i] as number;
+    return { weight, confidence: probabilityOf(Math.abs(z)), right: z > 0 ? y : z < 0 ? 1 - y : 0.5 };
   });
-  const mean = (x: readonly number[]): number => x.reduce((a, b) => a + b, 0) / x.length;
   const binOf = (confidence: number): number => Math.min(bins - 1, Math.floor((2 * confidence - 1) * bins));
-  const filled = Array.from({ length: bins }, (_, bin): ReliabilityBin => {
+  const filled = Array.from({ length: bins }, (_, bin) => {
     const inside = cases.filter(({ confidence }) => binOf(confidence) === bin);
-    return {
-      low: 0.5 + bin / (2 * bins),
-      high: 0.5 + (bin + 1) / (2 * bins),
-      n: inside.length,
-      confidence: mean(inside.map(({ confidence }) => confidence)),
-      accuracy: mean(inside.map(({ right }) => right)),
-    };
+    const mean = (of: "confidence" | "right"): Mean =>
+      meanOf(inside.map((x) => x[of]), inside.map(({ weight }) => weight));
+    const [confidence, accuracy] = [divide(mean("confidence")), divide(mean("right"))];
+    const [low, high] = [0.5 + bin / (2 * bins), 0.5 + (bin + 1) / (2 * bins)];
+    return { bin: { low, high, n: inside.length, confidence, accuracy }, weight: mean("right").count };
   });
-  const gap = ({ n, accuracy, confidence }: ReliabilityBin): number =>
-    n === 0 ? 0 : n * Math.abs(accuracy - confidence);
-  return { bins: filled, ece: filled.reduce((sum, bin) => sum + gap(bin), 0) / cases.length };
+  const gaps = filled.map(({ bin: { accuracy, confidence }, weight }) =>
+    weight === 0 ? 0 : Math.abs(accuracy - confidence)
+  );
+  return { bins: filled.map(({ bin }) => bin), ece: divide(meanOf(gaps, filled.map(({ weight }) => weight))) };
 }
 
 /**
  * Temperature scaling: the T ≥ 0 for which z / T has the least log loss. Above 1 the forecasts were too sure.
  *
- * The loss is convex in 1/T, so its slope Σ z·(σ(z/T) − y) is bisected. Where every forecast favours the right side no T
+ * The loss is convex in 1/T, so its slope Σ w·z·(σ(z/T) − y) is bisected. Where every forecast favours the right side no T
  * is small enough: 0. Where they are no better than a coin none is large enough: Infinity.
  *
  * @throws {RangeError} if there is no forecast, or not an outcome in [0, 1] for each
@@ -139,9 +144,10 @@ export function reliability(forecasts: Forecasts, options: { readonly bins?: num
  * ```
  */
 export function temperatureScale(forecasts: Forecasts): number {
-  const { logOdds, outcomes } = checked("temperatureScale", forecasts);
+  const { logOdds, outcomes, weights } = checked("temperatureScale", forecasts);
+  const slopes = (z: number, y: number, inverse: number): number => z === 0 ? 0 : z * (probabilityOf(inverse * z) - y);
   const slope = (inverse: number): number =>
-    logOdds.reduce((sum, z, i) => sum + (z === 0 ? 0 : z * (probabilityOf(inverse * z) - (outcomes[i] as number))), 0);
+    meanOf(logOdds.map((z, i) => slopes(z, outcomes[i] as number, inverse)), weights).sum;
   if (slope(0) >= 0) return Infinity;
   if (slope(Infinity) <= 0) return 0;
   let high = 1;

@@ -37,20 +37,26 @@ export function shareInterval(p: number, n: number, z = Z95): { readonly low: nu
 }
 
 /**
- * A share of comparisons won, with Wilson's interval. Of nothing it is NaN.
+ * A share of comparisons won, with Wilson's interval. Of nothing it is NaN. Comparisons of unequal weight are as good as
+ * (Σw)²/Σw² equal ones: the interval is that of so many.
  *
  * @param margins of each comparison: > 0 won, < 0 lost, 0 tied
+ * @param weights how much each counts, ≥ 0; without them all alike. `n` and `ties` count comparisons all the same
+ * @see Kish 1965, "Survey sampling", section 11.7 (the effective number)
  * @example
  * ```ts
  * import { shareWon } from "@logratio/logratio";
  * const { estimate, low, high } = shareWon([2, 1, 0, -1]); // 0.625, between 0.22 and 0.91
  * ```
  */
-export function shareWon(margins: readonly number[]): Share {
-  const n = margins.length;
-  const ties = margins.filter((m) => m === 0).length;
-  const p = (margins.filter((m) => m > 0).length + ties / 2) / n;
-  return { estimate: p, ...shareInterval(p, n), n, ties };
+export function shareWon(margins: readonly number[], weights?: readonly number[]): Share {
+  const n = margins.length, w = weights ?? margins.map(() => 1);
+  const sum = (of: (margin: number, weight: number) => number): number =>
+    margins.reduce((total, margin, i) => total + of(margin, w[i] as number), 0);
+  const total = sum((_, weight) => weight), effective = total ** 2 / sum((_, weight) => weight ** 2);
+  const tied = sum((m, weight) => m === 0 ? weight : 0);
+  const p = (sum((m, weight) => m > 0 ? weight : 0) + tied / 2) / total;
+  return { estimate: p, ...shareInterval(p, effective), n, ties: margins.filter((m) => m === 0).length };
 }
 
 /**

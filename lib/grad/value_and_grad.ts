@@ -94,8 +94,8 @@ function sumAndGrad<P, R extends readonly unknown[]>(
   if (nodeOf(loss.sum) === undefined) {
     throw new TypeError("Cannot differentiate a loss as it must depend on its params: none of them leads to it");
   }
-  if (!(loss.count > 0)) {
-    throw new RangeError(`Cannot average a loss as its count must be > 0: current value is ${loss.count}`);
+  if (!(loss.count >= 0)) {
+    throw new RangeError(`Cannot average a loss as its count must be ≥ 0: current value is ${loss.count}`);
   }
   const found = backward(loss.sum, build(loss.sum.dtype, loss.sum.shape, (out) => out.fill(1)));
   const grads = treeMap((leaf) => found.get(leaf) ?? zeros(leaf.dtype, leaf.shape), traced);
@@ -113,6 +113,7 @@ function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
 
 /** The sums over the count, in the memory of the sums: nobody else may hold them. */
 function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
+  if (count === 0) throw new RangeError("Cannot average a loss as its count must be > 0: current value is 0");
   const divided = new Map<Tensor, Tensor>(); // one tensor may be the gradient of two leaves
   const divide = (g: Tensor): Tensor => {
     const by = floats(scalar(count, g.dtype));

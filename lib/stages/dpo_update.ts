@@ -6,15 +6,17 @@ import { dpoLoss, type DpoOptions } from "../losses/dpo.ts";
 import { logps } from "../model/logps.ts";
 import { pack } from "../tensor/ragged.ts";
 import { tensor } from "../tensor/tensor.ts";
+import { ownTerms } from "./own_terms.ts";
 import { exampleOf, pairTokens, side } from "./reference.ts";
 import type { PolicyState, RefLogpsState, RowState } from "./state.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
 /** Options of `dpoUpdate`: those of the loss and those of the training loop. */
-export interface DpoUpdateOptions extends Omit<DpoOptions, "labels">, UpdateOptions {}
+export interface DpoUpdateOptions extends Pick<DpoOptions, "beta" | "labelSmoothing">, UpdateOptions {}
 
 /**
- * Trains the policy on preference pairs; the reference enters by its log-probabilities alone. Rows with a `label` use it.
+ * Trains the policy on preference pairs; the reference enters by its log-probabilities alone. Rows with a
+ * `label`, `margin` or `weight` use it.
  *
  * @see `dpoLoss`
  * @example
@@ -39,15 +41,12 @@ export function dpoUpdate(
       const all = logps(policy, config, pack(pairs.map(exampleOf)), options);
       const refOf = (which: 0 | 1): Float64Array =>
         Float64Array.from(numbers, (n) => refLogps[2 * n + which] as number);
-      const labels = pairs.some((pair) => pair.label !== undefined)
-        ? { labels: pairs.map((pair) => pair.label ?? 1 - labelSmoothing) }
-        : { labelSmoothing };
       return dpoLoss({
         chosen: take(all, side(0, pairs.length)),
         rejected: take(all, side(1, pairs.length)),
         refChosen: tensor([pairs.length], refOf(0), all.dtype),
         refRejected: tensor([pairs.length], refOf(1), all.dtype),
-      }, { beta, ...labels });
+      }, { beta, ...ownTerms(pairs, labelSmoothing) });
     },
   }, { ...options, adds: "policy" });
 }

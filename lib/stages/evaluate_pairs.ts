@@ -3,6 +3,7 @@ import { type Share, shareWon } from "../evaluation/interval.ts";
 import { scan, type Stage } from "../flow/stage.ts";
 import { divide, meanOf } from "../tensor/mean.ts";
 import { byTokens, stepTokens } from "./chunks.ts";
+import { weightsOf } from "./own_terms.ts";
 import { exampleOf, logpsOf } from "./reference.ts";
 import type { PolicyState, RefState, RowState } from "./state.ts";
 
@@ -23,16 +24,16 @@ type Carry = Float64Array;
 
 function summarise(ratios: Carry, { heldOutRows }: RowState): PairEvaluation {
   const pick = (which: 0 | 1): readonly number[] => heldOutRows.map((_, i) => ratios[2 * i + which] as number);
-  const [chosen, rejected] = [pick(0), pick(1)];
+  const [chosen, rejected] = [pick(0), pick(1)], { weights } = weightsOf(heldOutRows);
   return {
-    accuracy: shareWon(chosen.map((c, i) => c - (rejected[i] as number))),
-    shorterWins: shareWon(heldOutRows.map((row) => row.rejected.length - row.chosen.length)),
-    drift: { chosen: divide(meanOf(chosen)), rejected: divide(meanOf(rejected)) },
+    accuracy: shareWon(chosen.map((c, i) => c - (rejected[i] as number)), weights),
+    shorterWins: shareWon(heldOutRows.map((row) => row.rejected.length - row.chosen.length), weights),
+    drift: { chosen: divide(meanOf(chosen, weights)), rejected: divide(meanOf(rejected, weights)) },
   };
 }
 
 /**
- * Scores the held-out pairs under policy and reference. Warns when the policy has become less likely to give the
+ * Scores the held-out pairs under policy and reference; a pair's `weight` counts as in training. Warns when the policy has become less likely to give the
  * *chosen* completions: DPO moves the difference, and may lower both sides.
  */
 export function evaluatePairs(): Stage<PolicyState & RefState & RowState, { readonly heldOut: PairEvaluation }> {

@@ -13,6 +13,7 @@ import {
 import { type Share, shareWon } from "../evaluation/interval.ts";
 import { once, type Stage } from "../flow/stage.ts";
 import { fitWordStrengths, type TextPair, wordStrength } from "../ranking/word_strengths.ts";
+import { weightsOf } from "./own_terms.ts";
 import { logOddsOf, type RewardState, type ValidationState } from "./reward_state.ts";
 import type { PairState, PolicyState, RowState } from "./state.ts";
 
@@ -59,8 +60,9 @@ export interface EvaluateRewardOptions {
   readonly probability?: ((pair: Pair) => number) | undefined;
 }
 
-function outcomesOf(rows: readonly TokenPair[]): readonly number[] {
-  return rows.map(({ label = 1 }) => label);
+/** Forecasts about rows, with what came of them and how much each counts. */
+export function forecastsOf(rows: readonly TokenPair[], logOdds: readonly number[]): Forecasts {
+  return { logOdds, outcomes: rows.map(({ label = 1 }) => label), ...weightsOf(rows) };
 }
 
 /** All scores of some forecasts. */
@@ -110,7 +112,7 @@ function againstTruth(margins: Judges<readonly number[]>, p: readonly number[]):
 /**
  * Judges a reward model on held-out pairs: beside the rule that the shorter completion wins and a linear Bradley–Terry
  * model on words, both fitted to the same training pairs, and against the annotator's own probabilities where known.
- * The temperature is fitted to the validation rows, never to those it is judged on.
+ * The temperature is fitted to the validation rows, never to those it is judged on. A pair's `weight` counts as in training.
  *
  * @throws {RangeError} if there is no held-out row
  */
@@ -124,20 +126,17 @@ export function evaluateReward(
   type Needs = RewardState & Pick<PolicyState, "config"> & ValidationState & PairState & RowState;
   return once("evaluateReward", (state: Needs) => {
     const { reward, config, validationRows, heldOutRows } = state;
-    const logOdds = logOddsOf(reward, config, heldOutRows);
-    const outcomes = outcomesOf(heldOutRows);
-    const temperature = temperatureScale({
-      logOdds: logOddsOf(reward, config, validationRows),
-      outcomes: outcomesOf(validationRows),
-    });
+    const logOdds = logOddsOf(reward, config, heldOutRows), { weights } = weightsOf(heldOutRows);
+    const temperature = temperatureScale(forecastsOf(validationRows, logOddsOf(reward, config, validationRows)));
+    const tempered = logOdds.map((z) => z === 0 ? 0 : z / temperature);
     const margins = marginsOf(state, logOdds);
     const texts = pairsOf(state).filter((row): row is Pair => !isTokenPair(row));
     const isKnown = probability !== undefined && texts.length === heldOutRows.length;
     const rewardEvaluation: RewardEvaluation = {
-      accuracy: judged(margins, shareWon),
-      scores: scoresOf({ logOdds, outcomes }),
+      accuracy: judged(margins, (m) => shareWon(m, weights)),
+      scores: scoresOf(forecastsOf(heldOutRows, logOdds)),
       temperature,
-      tempered: scoresOf({ logOdds: logOdds.map((z) => z === 0 ? 0 : z / temperature), outcomes }),
+      tempered: scoresOf(forecastsOf(heldOutRows, tempered)),
       truth: isKnown ? againstTruth(margins, texts.map(probability)) : null,
     };
     return { rewardEvaluation };

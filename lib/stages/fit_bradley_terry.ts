@@ -6,6 +6,7 @@ import { attempt, once, type Stage } from "../flow/stage.ts";
 import type { DecoderParams } from "../model/decoder.ts";
 import { initReward } from "../model/heads.ts";
 import { inputFailure, right } from "../result.ts";
+import { forecastsOf } from "./evaluate_reward.ts";
 import { earlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 import { normaliseReward, type NormaliseRewardOptions } from "./normalise_reward.ts";
 import { logOddsOf, type RewardModel, type RewardState, type ValidationState } from "./reward_state.ts";
@@ -55,10 +56,7 @@ export function fitBradleyTerry(
       patience,
       needs: ["config", "policy", "reward", "validationRows"],
       evalLoss: ({ reward, policy, config, validationRows }: Judged) =>
-        logLoss({
-          logOdds: logOddsOf(withReader(reward, policy), config, validationRows),
-          outcomes: validationRows.map(({ label = 1 }) => label),
-        }),
+        logLoss(forecastsOf(validationRows, logOddsOf(withReader(reward, policy), config, validationRows))),
     }),
     keepReader(),
     normaliseReward(options),

@@ -1,10 +1,10 @@
 /** The training of a reward model: Bradley–Terry on pairs, a gradient step at a time. */
-import type { TokenPair } from "../data/token_pair.ts";
 import type { Stage } from "../flow/stage.ts";
 import { take } from "../grad/layers.ts";
 import { bradleyTerryLoss, type BradleyTerryOptions } from "../losses/bradley_terry.ts";
 import { type RewardReading, rewards } from "../model/heads.ts";
 import { pack } from "../tensor/ragged.ts";
+import { ownTerms } from "./own_terms.ts";
 import { exampleOf, pairTokens, side } from "./reference.ts";
 import type { FitRow, RewardModel, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
@@ -12,16 +12,6 @@ import { update, type UpdateOptions } from "./update.ts";
 
 /** Options of `rewardUpdate`: those of the loss that are not a pair's own, and those of the training loop. */
 export interface RewardUpdateOptions extends Pick<BradleyTerryOptions, "centering" | "labelSmoothing">, UpdateOptions {}
-
-/** What rows say of themselves, as the loss takes it; absent where no row says it. */
-function ownOptions(rows: readonly TokenPair[], labelSmoothing: number): BradleyTerryOptions {
-  const says = (name: "label" | "margin" | "weight"): boolean => rows.some((row) => row[name] !== undefined);
-  return {
-    ...says("label") ? { labels: rows.map(({ label }) => label ?? 1 - labelSmoothing) } : { labelSmoothing },
-    ...says("margin") ? { margin: rows.map(({ margin }) => margin ?? 0) } : {},
-    ...says("weight") ? { weights: rows.map(({ weight }) => weight ?? 1) } : {},
-  };
-}
 
 /** What was read of the rows beforehand, as a batch of them has it. */
 function readingOf(rows: readonly FitRow[]): RewardReading {
@@ -52,7 +42,7 @@ export function rewardUpdate(
       const reading = { ...readingOf(pairs), gradientCheckpointing };
       const all = rewards(reward, config, pack(pairs.map(exampleOf)), reading);
       const [chosen, rejected] = [take(all, side(0, pairs.length)), take(all, side(1, pairs.length))];
-      return bradleyTerryLoss({ chosen, rejected }, { centering, ...ownOptions(pairs, labelSmoothing) });
+      return bradleyTerryLoss({ chosen, rejected }, { centering, ...ownTerms(pairs, labelSmoothing) });
     },
   }, { ...options, adds: "reward" });
 }

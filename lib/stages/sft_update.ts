@@ -4,6 +4,7 @@ import { sftLoss, type SftOptions } from "../losses/sft.ts";
 import { tokenLogps } from "../model/logps.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
 import type { PolicyState, RowState } from "./state.ts";
+import { unusedFields } from "./unused_fields.ts";
 import { update, type UpdateOptions } from "./update.ts";
 
 /** A text as tokens: what to learn is its completion. */
@@ -22,14 +23,15 @@ export interface DemonstrationState {
   readonly heldOutDemonstrations: readonly Demonstration[];
 }
 
-/** The chosen completions of pairs, as demonstrations. */
+/** The chosen completions of pairs, as demonstrations. A remark says which numbers of the rows that leaves unused. */
 export function demonstrateChosen(): Stage<RowState, DemonstrationState> {
   const demonstrated = (rows: RowState["rows"]): readonly Demonstration[] =>
     rows.map(({ id, prompt, chosen }) => ({ id, example: { prompt, completions: [chosen] } }));
-  return once("demonstrateChosen", ({ rows, heldOutRows }: RowState) => ({
-    demonstrations: demonstrated(rows),
-    heldOutDemonstrations: demonstrated(heldOutRows),
-  }), { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
+  return once("demonstrateChosen", ({ rows, heldOutRows }: RowState, { emit }) => {
+    const message = unusedFields(rows, "Fine-tuning learns every chosen completion alike");
+    if (message !== undefined) emit({ type: "remark", message });
+    return { demonstrations: demonstrated(rows), heldOutDemonstrations: demonstrated(heldOutRows) };
+  }, { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
 }
 
 /**

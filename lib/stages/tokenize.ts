@@ -4,6 +4,7 @@ import { NO_TOKENIZER } from "../data/id_tokenizer.ts";
 import { fitPairs, type Overflow } from "../data/overflow.ts";
 import { encodePair, isTokenPair } from "../data/token_pair.ts";
 import { isIdTokenizer } from "../data/tokenizer.ts";
+import { dropWeightless } from "../data/weightless.ts";
 import { withinVocabulary } from "../data/within_vocabulary.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { inputFailure, right } from "../result.ts";
@@ -12,8 +13,8 @@ import type { LoadedState } from "./load_pairs.ts";
 import type { RowState } from "./state.ts";
 
 /**
- * Encodes training and held-out pairs; those that came as token ids stay as they are, and must be of the vocabulary. The
- * report goes on counting what is dropped or truncated.
+ * Encodes training and held-out pairs; those that came as token ids stay as they are, and must be of the vocabulary. Those of
+ * weight 0 are left out. The report goes on counting what is dropped or truncated.
  *
  * @param options.overflow what to do with pairs longer than the context; without it they are dropped, and the run
  * refuses to start when more than one row in twenty would go
@@ -38,7 +39,9 @@ export function tokenize(
       { prompt, chosen, rejected }
     ));
     if (checked._tag === "Left") return checked;
-    const fitted = fitPairs({ data: encoded, report }, config.contextLength, options.overflow);
+    const counting = dropWeightless({ data: encoded, report });
+    if (counting._tag === "Left") return counting;
+    const fitted = fitPairs(counting.right, config.contextLength, options.overflow);
     if (fitted._tag === "Left") return fitted;
     const side = (heldOut: boolean): RowState["rows"] => fitted.right.data.filter((row) => row.heldOut === heldOut);
     return right({ rows: side(false), heldOutRows: side(true), report: fitted.right.report });

@@ -4,18 +4,22 @@
 export interface Mean<T = number> {
   /** Σ of the terms, in their unit. */
   readonly sum: T;
-  /** How many terms; what the sum is divided by. */
+  /** How many terms, or the sum of their weights; what the sum is divided by. */
   readonly count: number;
 }
 
 /** Named means, as a loss reports them. */
 export type Means = Readonly<Record<string, Mean>>;
 
-/** The mean of values: Σ x over their number. */
-export function meanOf(values: ArrayLike<number>): Mean {
-  let sum = 0;
-  for (let i = 0; i < values.length; i++) sum += values[i] as number;
-  return { sum, count: values.length };
+/** The mean of values: Σ x over their number; with weights Σ w·x over Σ w. */
+export function meanOf(values: ArrayLike<number>, weights?: ArrayLike<number>): Mean {
+  let sum = 0, count = 0;
+  for (let i = 0; i < values.length; i++) {
+    const weight = weights === undefined ? 1 : weights[i] as number;
+    sum += weight * (values[i] as number);
+    count += weight;
+  }
+  return { sum, count };
 }
 
 /** sum / count; NaN for an empty mean. */

@@ -105,3 +105,31 @@ Deno.test("figures of forecasts refuse what has no outcome in one sentence", () 
   assertThrows(() => reliability({ logOdds: [1], outcomes: [2] }), RangeError, `${rule}2`);
   assertThrows(() => temperatureScale({ logOdds: [NaN] }), RangeError, `${rule}NaN`);
 });
+
+Deno.test("a forecast of weight n counts as n forecasts in every figure, and one of weight 0 not at all", () => {
+  fc.assert(fc.property(some, some, ({ logOdds, outcomes = [] }, others) => {
+    const times = <T>(list: readonly T[]): readonly T[] => list.flatMap((x, i) => i % 2 ? [x, x] : [x]);
+    const repeated = { logOdds: times(logOdds), outcomes: times(outcomes) };
+    const weighed = {
+      logOdds: [...logOdds, ...others.logOdds],
+      outcomes: [...outcomes, ...others.outcomes ?? []],
+      weights: [...logOdds.map((_, i) => 1 + i % 2), ...others.logOdds.map(() => 0)],
+    };
+    for (const f of [logLoss, brierScore, (x: Forecasts) => reliability(x).ece, inverse]) {
+      assertAlmostEquals(f(weighed), f(repeated), 1e-9);
+    }
+    reliability(repeated).bins.filter(({ n }) => n > 0).forEach(({ low, accuracy, confidence }) => {
+      const bin = reliability(weighed).bins.find((bin) => bin.low === low);
+      assertAlmostEquals(bin?.accuracy as number, accuracy, 1e-12);
+      assertAlmostEquals(bin?.confidence as number, confidence, 1e-12);
+    });
+  }));
+  for (const weights of [[1, -1], [0, 0], [1]]) {
+    assertThrows(() => logLoss({ logOdds: [1, 2], weights }), RangeError, "needs a weight ≥ 0, and one > 0");
+  }
+});
+
+/** A temperature where neither end is infinite. */
+function inverse(forecasts: Forecasts): number {
+  return 1 / (1 + temperatureScale(forecasts));
+}

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertLess, assertThrows } from "@std/assert";
-import { meanEstimate, shareOfCeiling, shareWon, winRate } from "../../lib/evaluation/interval.ts";
+import { meanEstimate, shareInterval, shareOfCeiling, shareWon, winRate } from "../../lib/evaluation/interval.ts";
 import { fold, key, normal, uniform } from "../../lib/tensor/random.ts";
 
 Deno.test("shareWon() counts ties half and gives Wilson's interval", () => {
@@ -47,4 +47,13 @@ Deno.test("shareOfCeiling() is 0 at one half and 1 at the ceiling", () => {
 Deno.test("winRate() refuses lists that are not of the same prompts", () => {
   assertThrows(() => winRate(key(1), [[1, 2], [1]]), RangeError, "the same prompts: there are 2 and 1");
   assertThrows(() => winRate(key(1), [[], []]), RangeError, "there are 0 and 0");
+});
+
+Deno.test("shareWon() by weights: 3 and 1 of the same sign are all, and as good as (Σw)²/Σw² equal comparisons", () => {
+  const { estimate, low, high, n, ties } = shareWon([1, -1, 0, 2], [3, 1, 2, 0]);
+  assertEquals([estimate, n, ties], [(3 + 1) / 6, 4, 1]);
+  const expected = shareInterval(4 / 6, 36 / 14);
+  assertAlmostEquals(low, expected.low, 1e-14);
+  assertAlmostEquals(high, expected.high, 1e-14);
+  assertEquals(shareWon([1, 0, -1, 1, 1], [2, 2, 2, 2, 2]), shareWon([1, 0, -1, 1, 1]));
 });

@@ -127,6 +127,17 @@ Deno.test("bradleyTerryLoss() reports the figures of TRL's reward trainer: a tie
   });
 });
 
+Deno.test("bradleyTerryLoss() weighs its figures as its loss, which nobody can average where all weights are 0", () => {
+  const { metrics } = bradleyTerryLoss(pairs([[2, 1], [0, 0], [-4, 3]]), { weights: [3, 1, 0] });
+  const { accuracy, ties, margin, mean_reward } = divideMeans(metrics);
+  assertEquals([accuracy, ties, margin, mean_reward], [3 / 4, 1 / 4, 3 / 4, 9 / 8]);
+  assertThrows(
+    () => valueAndGrad((p: PairRewards) => bradleyTerryLoss(p, { weights: [0] }))(pairs([[1, 0]])),
+    RangeError,
+    "Cannot average a loss as its count must be > 0: current value is 0",
+  );
+});
+
 Deno.test("bradleyTerryLoss() refuses what is out of range in one sentence", () => {
   const refuses = (options: BradleyTerryOptions, sentence: string): void => {
     assertThrows(
@@ -145,7 +156,6 @@ Deno.test("bradleyTerryLoss() refuses what is out of range in one sentence", () 
   refuses({ labels: [1, 1.5] }, "labels must be in [0, 1]: current value is 1.5");
   refuses({ margin: [1, NaN] }, "margins must be finite: current value is NaN");
   refuses({ weights: [1, -1] }, "weights must be ≥ 0 and finite: current value is -1");
-  refuses({ weights: [0, 0] }, "a weight must be > 0: current value is 0, 0");
   assertThrows(
     () => bradleyTerryLoss({ chosen: tensor([2], [0, 0]), rejected: tensor([1], [0]) }),
     TypeError,

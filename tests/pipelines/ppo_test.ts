@@ -1,7 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
-import { type Checkpoint, finish, leaves, type Metrics, run, type RunOptions } from "../../mod.ts";
+import { type Checkpoint, type Event, finish, leaves, type Metrics, run, type RunOptions } from "../../mod.ts";
 import { ppo, settings } from "../../pipelines/ppo.ts";
-import { learning } from "../../pipelines/ppo_setup.ts";
+import { learning, reward } from "../../pipelines/ppo_setup.ts";
 import { ppoSummary } from "../../pipelines/ppo_summary.ts";
 
 /** A run that is short enough for a test. */
@@ -125,6 +125,17 @@ Deno.test("ppo refuses a horizon of KL that an iteration oversteps, in a sentenc
 });
 
 const read = (await Deno.permissions.query({ name: "read" })).state === "granted";
+
+Deno.test("ppo with a reward of the user's own says that the numbers of rows are not used", async () => {
+  const ids = { prompt: Int32Array.of(1), chosen: Int32Array.of(2), rejected: Int32Array.of(3) };
+  const given = { rows: [{ id: "0", ...ids, weight: 2 }, { id: "1", ...ids, label: 1 }] } as never;
+  const events: Event[] = [];
+  const stage = reward({ ...settings.values, reward: "reward.ts" });
+  await finish(run(stage, { seed: 0, given }), (event) => void events.push(event));
+  assertEquals(events.flatMap((event) => event.type === "remark" ? [event.message] : []), [
+    "A reward of your own judges: the label of 1 row, the weight of 1 row are not used.",
+  ]);
+});
 
 Deno.test({
   name: "ppo with a reward from a file needs no reward model, and follows the file",

@@ -4,7 +4,7 @@ import { type Event, finish, loadPairs, type LoadReport, readPairs, run, type To
 import { doctor, settings as doctorSettings } from "../../pipelines/doctor.ts";
 import { doctorSummary } from "../../pipelines/doctor_summary.ts";
 import { dpo, settings } from "../../pipelines/dpo.ts";
-import { margins } from "../../pipelines/reward.ts";
+import { margins } from "../../pipelines/margins.ts";
 import { summary } from "../../pipelines/summary.ts";
 import { printed } from "./command_line.ts";
 
@@ -68,4 +68,24 @@ Deno.test({
     assertStringIncludes(refused.err, 'field "chosen" is missing');
     await Deno.remove(data);
   },
+});
+
+Deno.test("margins that auto leaves alone are counted aloud, those that the user ignores are not", async () => {
+  const row: TokenPair = {
+    ...{ id: "0", prompt: Int32Array.of(1), chosen: Int32Array.of(2), rejected: Int32Array.of(3), margin: 2 },
+  };
+  const { report } = (readPairs(lines(40)) as { right: { report: LoadReport } }).right;
+  const said = async (choice: "auto" | "use" | "ignore", rows = [row, row]): Promise<readonly string[]> => {
+    const events: Event[] = [];
+    const given = { rows, report } as never;
+    await finish(run(margins({ margins: choice }), { seed: 0, given }), (event) => void events.push(event));
+    return events.flatMap((event) => event.type === "remark" ? [event.message] : []);
+  };
+  const sentence =
+    "Scores of a data set are no unit of reward, unless --margins use says so: the margin of 2 rows is " +
+    "not used.";
+  assertEquals(await said("auto"), [sentence]);
+  assertEquals([await said("use"), await said("ignore")], [[], []]);
+  const { margin: _, ...bare } = row;
+  assertEquals(await said("auto", [bare as TokenPair]), []);
 });

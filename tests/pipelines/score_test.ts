@@ -1,5 +1,5 @@
 /** Scores of completions under a model, through the command line. */
-import { assert, assertAlmostEquals, assertEquals, assertLess } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertLess, assertStringIncludes } from "@std/assert";
 import { encodePair, exampleOf, logpsOf, modelFiles, type Pair } from "../../mod.ts";
 import { score, settings } from "../../pipelines/score.ts";
 import { scoreSummary } from "../../pipelines/score_summary.ts";
@@ -185,5 +185,17 @@ Deno.test({
       }
     }
     await Deno.remove(folder, { recursive: true });
+  },
+});
+
+Deno.test({
+  name: "score says of labels, margins and weights that they were not read",
+  ignore: !granted,
+  fn: async () => {
+    const pair = { prompt: "Who bakes?", chosen: "Nora.", rejected: "No idea." };
+    const { out } = await scored([{ ...pair, margin: 2, weight: 3 }, { ...pair, chosen: "Ned.", weight: 1 }], "");
+    assertStringIncludes(out, 'Field "margin" of 1 row was not read.\nField "weight" of 2 rows was not read.');
+    const single = await scored([{ prompt: "Who bakes?", completion: "Nora.", label: true, weight: 0 }], "");
+    assertStringIncludes(single.out, 'Field "label" of 1 row was not read.\nField "weight" of 1 row was not read.');
   },
 });

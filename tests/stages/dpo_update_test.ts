@@ -71,3 +71,24 @@ Deno.test("a run broken at any step and resumed from its checkpoint ends bit for
     assertEquals(resumed.heldOut, whole.heldOut);
   }
 });
+
+Deno.test("dpoUpdate() uses margins and weights: the first loss is their weighted mean of log(1 + e^m)", async () => {
+  const rows = given.rows.map((row, i) => i % 3 === 0 ? { ...row, margin: 1, weight: 3 } : row);
+  const { losses } = await result({ batchSize: 24, steps: 1 }, { given: { ...given, rows } });
+  const expected = (8 * 3 * Math.log1p(Math.E) + 16 * Math.LN2) / (8 * 3 + 16);
+  assertAlmostEquals(losses[0]?.loss as number, expected, 1e-6);
+});
+
+Deno.test("dpoUpdate() of a pair of weight 2 takes the step of the pair twice, in parts of a batch as well", async () => {
+  const [once, twice] = [given.rows.slice(0, 3), given.rows.slice(3, 5)];
+  const step = async (rows: typeof given.rows, microBatch?: number) =>
+    (await result({ batchSize: 8, steps: 1, ...microBatch && { microBatch } }, { given: { ...given, rows } }))
+      .losses[0];
+  const repeated = await step([...once, ...twice, ...twice]);
+  const weighed = [...once, ...twice.map((row) => ({ ...row, weight: 2 }))];
+  for (const metrics of [await step(weighed), await step(weighed, 2)]) {
+    assertAlmostEquals(metrics?.grad_norm as number, repeated?.grad_norm as number, 1e-6);
+  }
+  const alike = await step([...once, ...twice]);
+  assertLess(1e-4, Math.abs((alike?.grad_norm as number) - (repeated?.grad_norm as number)));
+});

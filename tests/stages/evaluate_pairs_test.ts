@@ -49,3 +49,14 @@ Deno.test("evaluatePairs() warns when the chosen completions fell by more than a
   const { events } = await finished(evaluatePairs(), given(unigram({ a: 0.1, b: 0.1 }))); // ln 2.5 − ln 1.6 = 0.45
   assertEquals(warnings(events), []);
 });
+
+Deno.test("evaluatePairs() weighs pairs as training does", async () => {
+  const state = given(unigram({ a: 0.5, b: 0.125 }));
+  const heldOutRows = rows.map((row, i) => ({ ...row, weight: i < 40 ? 2 : i < 60 ? 0 : 1 }));
+  const { accuracy, shorterWins, drift } = (await finished(evaluatePairs(), { ...state, heldOutRows })).state.heldOut;
+  assertEquals([accuracy.estimate, accuracy.n], [80 / 90, 70]);
+  assertEquals(shorterWins.estimate, (80 + 5) / 90);
+  const [a, b, end] = [Math.log(2), Math.log(0.5), Math.log(0.375 / 0.5)];
+  assertAlmostEquals(drift.chosen, (80 * a + 10 * b) / 90 + end, 1e-5);
+  assertAlmostEquals(drift.rejected, (80 * 2 * b + 10 * a) / 90 + end, 1e-5);
+});

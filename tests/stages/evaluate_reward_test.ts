@@ -83,3 +83,12 @@ Deno.test("evaluateReward() knows no truth where there is none, and takes soft l
   const loss = z.reduce((sum, x) => sum + Math.log1p(Math.exp(-x)) + x / 2, 0) / 5;
   assertAlmostEquals(scores.logLoss, loss, 1e-12);
 });
+
+Deno.test("evaluateReward() weighs held-out pairs as training does", async () => {
+  const heldOutRows = given.heldOutRows.map((row) => ({ ...row, weight: row.id === "30" ? 4 : 1 }));
+  const { accuracy, scores } = await evaluated({ heldOutRows }, null);
+  assertEquals(accuracy.length.estimate, (4 + 1 + 1 + 0.5) / 8);
+  const z = logOddsOf(reward, config, heldOutRows);
+  const loss = z.reduce((sum, x, i) => sum + (heldOutRows[i]?.weight as number) * Math.log1p(Math.exp(-x)), 0) / 8;
+  assertAlmostEquals(scores.logLoss, loss, 1e-12);
+});

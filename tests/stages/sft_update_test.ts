@@ -64,3 +64,16 @@ Deno.test("evaluateLikelihood() is the mean over completions of their nats a tok
   assertAlmostEquals(state.likelihood.after.estimate, ((ln4 + end) / 2 + (3 * ln8 + end) / 4) / 2, 1e-5);
   assertEquals(state.likelihood.before.n, 70);
 });
+
+Deno.test("demonstrateChosen() says of which rows it leaves numbers unused, and of none it says nothing", async () => {
+  const remarks = async (rows: typeof given.rows): Promise<readonly unknown[]> =>
+    (await finished(demonstrateChosen(), { ...given, rows })).events.filter(({ type }) => type === "remark");
+  assertEquals(await remarks(given.rows), []);
+  const numbered = given.rows.map((row, i) => ({ ...row, weight: 2, ...i === 3 && { label: 0.5 } }));
+  assertEquals(await remarks(numbered), [{
+    type: "remark",
+    path: ["demonstrateChosen"],
+    message:
+      "Fine-tuning learns every chosen completion alike: the label of 1 row, the weight of 16 rows are not used.",
+  }]);
+});

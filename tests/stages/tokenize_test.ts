@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { encodePair, type PairRow } from "../../lib/data/token_pair.ts";
+import { reportText } from "../../lib/data/report.ts";
 import type { Tokenizer } from "../../lib/data/tokenizer.ts";
 import type { Overflow } from "../../lib/data/overflow.ts";
 import { finish, run } from "../../lib/flow/run.ts";
@@ -99,4 +100,20 @@ Deno.test("tokenize() refuses ids beyond the vocabulary, naming rows and ids, an
     "Cannot use row b as the model came without a tokenizer: put its tokenizer.json beside it, or give rows of " +
     "prompt_ids, chosen_ids and rejected_ids",
   ]);
+});
+
+Deno.test("tokenize() leaves out rows of weight 0 on both sides and names them, however many they are", async () => {
+  const pairs = short.map((pair, i) => ({ ...pair, weight: i < 20 ? 0 : 2 }));
+  const heldOutPairs = [pairOf(3, "held"), { ...pairOf(3, "mute"), weight: 0 }];
+  const counted = { ...report, rows: 32, kept: 32, dropped: [] };
+  const { state } = await finished(tokenize(), { ...given, pairs, heldOutPairs, report: counted });
+  assertEquals([state.rows.length, state.rows[0]?.weight], [10, 2]);
+  assertEquals(state.heldOutRows.map(({ id }) => id), ["held"]);
+  const ids = [...pairs.slice(0, 20).map(({ id }) => id), "mute"];
+  assertEquals([state.report.kept, state.report.dropped], [11, [{ reason: "weightless", ids }]]);
+  assertStringIncludes(reportText(state.report), "21 rows dropped as their weight is 0: rows short 0, ");
+  const nothing = { ...given, pairs: pairs.slice(0, 20), heldOutPairs: [], report: counted };
+  const refused = await finish(run(tokenize(), { seed: 0, given: nothing }));
+  assert(refused._tag === "Left");
+  assertStringIncludes(refused.left.sentences[0] as string, "Cannot use rows by their weight as at least one row must");
 });
