@@ -1,6 +1,6 @@
 /**
  * A step of DPO by each provider, on one thread and on all, in one run: `deno run --allow-ffi tests/bench/dpo_bench.ts`,
- * and without the BLAS if none is found or it may not be called.
+ * and without a library that is not found or may not be called; `--blas` and `--onednn` name their files.
  *
  * The step is 16 pairs forward, backward, clipping and AdamW, of a model of 5 million parameters; `--shape world` takes
  * the fixture world's, `--shape M` one of 135 million, `--pairs` and `--steps` the size,
@@ -16,7 +16,7 @@ import { profile, type Share } from "./profile.ts";
 import { pairs as pairsOf, realTokens, shapes } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
-  string: ["shape", "pairs", "steps", "rounds", "only", "blas"],
+  string: ["shape", "pairs", "steps", "rounds", "only", "blas", "onednn"],
   boolean: ["json", "gradient-checkpointing"],
   default: { shape: "S", pairs: "16", steps: "3", rounds: "3" },
 });
@@ -50,9 +50,15 @@ async function turn(options: KernelOptions): Promise<{ times: readonly number[];
 
 const all = defaultThreads();
 const counts = all > 1 ? [1, all] : [1];
-const blas: KernelOptions = { backend: "blas", ...flags.blas ? { library: String(flags.blas) } : {} };
-const missing = await openKernels(blas).then(() => undefined, (error: Error) => error.message);
-const contestants = [{ backend: "wasm" } as KernelOptions, ...missing === undefined ? [blas] : []]
+const missing: string[] = [];
+const found: KernelOptions[] = [{ backend: "wasm" }];
+for (const backend of ["blas", "onednn"] as const) {
+  const options = { backend, ...flags[backend] !== undefined && { library: String(flags[backend]) } };
+  const remarks = await openKernels(options).then(({ remarks }) => remarks, (error: Error) => error.message);
+  if (typeof remarks !== "string") found.push(options);
+  missing.push(...typeof remarks === "string" ? [remarks] : remarks);
+}
+const contestants = found
   .flatMap((options) => counts.map((threads) => ({ ...options, threads })))
   .filter(({ backend, threads }) => flags.only === undefined || flags.only === `${backend}${threads}`);
 
@@ -99,5 +105,5 @@ else {
       );
     }
   }
-  if (missing !== undefined) console.log(missing);
+  if (missing.length > 0) console.log(["", ...missing].join("\n"));
 }

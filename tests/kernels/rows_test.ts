@@ -90,6 +90,16 @@ Deno.test("logProbRows() gives −∞ to what is impossible and stays exact wher
   assert(Math.abs(lse[0]! - exact) < 1e-4 && Math.abs(logps[0]! - (low[4]! - exact)) < 1e-6);
 });
 
+Deno.test("logProbRows() gives NaN to a row with a NaN, wherever it stands", () => {
+  for (let place = 0; place < 11; place++) {
+    const [logps, lse] = [zeros(2), zeros(2)];
+    const logits = shared(Array.from({ length: 22 }, (_, i) => i === place ? NaN : i % 7));
+    wasm.logProbRows(logits, Int32Array.of(3, 3), logps, lse, 11);
+    assertEquals([logps[0], lse[0]], [NaN, NaN], `${place}`);
+    assert(lse[1]! > 6 && logps[1]! < 0);
+  }
+});
+
 Deno.test("a row's values have the same bits alone and in a batch", () => {
   const [rows, dim] = [9, 21];
   const draw = uniform(8);

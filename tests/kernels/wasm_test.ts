@@ -2,7 +2,8 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { memory, reserve } from "../../lib/kernels/memory.ts";
 import { kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
-import { signed, unsigned } from "../../lib/kernels/wasm/encode.ts";
+import { f32x4, func, loop, v128 } from "../../lib/kernels/wasm/assembler.ts";
+import { encodeModule, signed, unsigned } from "../../lib/kernels/wasm/encode.ts";
 import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
 import { detectTarget, emit } from "../../lib/kernels/wasm/module.ts";
 import { distance, random, shared, uniform } from "./arrays.ts";
@@ -18,6 +19,25 @@ Deno.test("the module is valid with and without fused multiply-add, for 32-bit a
   for (const fma of [true, false]) assert(WebAssembly.validate(emit({ address: "i32", fma })));
   const memory64 = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0, 5, 3, 1, 0x04, 0];
   if (WebAssembly.validate(new Uint8Array(memory64))) assert(WebAssembly.validate(emit({ address: "i64", fma: true })));
+});
+
+Deno.test("a function makes each constant once, where it begins", () => {
+  const write = func("write", { at: "address", end: "address" }, ({ at, end }, local) => {
+    const x = local("v128");
+    return loop(at, at, end, 16, [
+      x.set(f32x4.add(f32x4.of(2), f32x4.of(0))),
+      v128.store(at, f32x4.madd(x, f32x4.of(2), f32x4.of(0.5))),
+    ]);
+  });
+  const alone = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const bytes = encodeModule([write], { address: "i32", fma: false }, { pages: 1, shared: false });
+  const [begin, constant] = [bytes.findLastIndex((byte, i) => byte === 0x03 && bytes[i + 1] === 0x40), [0xfd, 12]];
+  const places = Array.from(bytes.keys()).filter((i) => constant.every((byte, j) => bytes[i + j] === byte));
+  assertEquals(places.map((i) => new DataView(bytes.buffer).getFloat32(i + 2, true)), [2, 0.5, 0]);
+  assertEquals(places.map((i) => i < begin), [true, true, false]); // zero is one instruction anywhere
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: alone } });
+  (exports.write as (at: number, end: number) => void)(0, 48);
+  assertEquals([...new Float32Array(alone.buffer, 0, 13)], [...Array(12).fill(4.5), 0]);
 });
 
 Deno.test("an engine that refuses 4 GiB is asked for less, one that shares no memory for one of a thread", () => {

@@ -134,7 +134,7 @@ export const v128 = {
 
 /** Vectors of four floats. */
 export const f32x4 = {
-  of: (x: number): Vector => value("v128", simd(12), Array(4).fill(bytesOf(Float32Array.of(x)))),
+  of: (x: number): Vector => i32x4.of(new Int32Array(Float32Array.of(x).buffer)[0]!),
   splat: (x: Value<"f32">): Vector => value("v128", x.code, simd(19)),
   lane: (lane: number, x: Vector): Value<"f32"> => value("f32", x.code, simd(31), lane),
   eq: vector2(65),
@@ -164,7 +164,7 @@ export const f32x4 = {
 export const i32x4 = {
   of: (x: number): Vector => i32x4.lanes(x, x, x, x),
   lanes: (...x: readonly [number, number, number, number]): Vector =>
-    value("v128", simd(12), bytesOf(Int32Array.of(...x))),
+    value("v128", { constant: bytesOf(Int32Array.of(...x)) }),
   shl: shift(171),
   shr: shift(172),
   add: vector2(174),

@@ -17,11 +17,16 @@ export interface Target {
   readonly fma: boolean;
 }
 
+/** A vector that is known when the module is emitted: its 16 bytes. */
+export interface Constant {
+  readonly constant: readonly number[];
+}
+
 /**
- * Instructions: bytes in any nesting; a function stands for its index, and what depends on the target is a function of
- * it.
+ * Instructions: bytes in any nesting; a function stands for its index, a constant for its value, and what depends on the
+ * target is a function of it.
  */
-export type Code = readonly (number | Func | Code | ((target: Target) => Code))[];
+export type Code = readonly (number | Func | Constant | Code | ((target: Target) => Code))[];
 
 /** A function of the module: what it takes, what it gives back, what it does. */
 export interface Func {
@@ -52,7 +57,32 @@ const text = (value: string): number[] => unsigned(value.length).concat(Array.fr
 const sized = (bytes: readonly number[]): number[] => unsigned(bytes.length).concat(bytes);
 const section = (id: number, items: readonly (readonly number[])[]): number[] => [id].concat(sized(vector(items)));
 
-const isCode = (item: Func | Code): item is Code => Array.isArray(item);
+const isCode = (item: Func | Constant | Code): item is Code => Array.isArray(item);
+const isConstant = (item: Func | Constant): item is Constant => "constant" in item;
+
+const V128_CONST = [0xfd, 12], LOCAL_GET = 0x20, LOCAL_SET = 0x21;
+
+/**
+ * The constants of a function. One that has any bits stands in a local that is set where the function begins: engines make
+ * a vector of several instructions, in a loop anew at every turn, while a local stays in a register or in the cache.
+ */
+function constants(first: number): {
+  readonly read: (constant: Constant) => readonly number[];
+  readonly count: () => number;
+  readonly set: () => readonly number[];
+} {
+  const kept = new Map<string, readonly number[]>();
+  return {
+    read: ({ constant }) => {
+      if (constant.every((byte) => byte === 0)) return [...V128_CONST, ...constant];
+      const name = constant.join();
+      if (!kept.has(name)) kept.set(name, constant);
+      return [LOCAL_GET, ...unsigned(first + [...kept.keys()].indexOf(name))];
+    },
+    count: () => kept.size,
+    set: () => [...kept.values()].flatMap((bytes, i) => [...V128_CONST, ...bytes, LOCAL_SET, ...unsigned(first + i)]),
+  };
+}
 
 /** The memory of a module: its pages, and whether threads share it. */
 export interface Memory {
@@ -71,20 +101,22 @@ export function encodeModule(
   const funcs = [...exported];
   const indices = new Map(funcs.map((func, i) => [func, i]));
   const indexOf = (func: Func): number => indices.get(func) ?? (indices.set(func, funcs.length), funcs.push(func) - 1);
-  const flatten = (code: Code, out: number[] = []): number[] => {
+  const flatten = (code: Code, read: (constant: Constant) => readonly number[], out: number[] = []): number[] => {
     for (const item of code) {
       if (typeof item === "number") out.push(item);
-      else if (typeof item === "function") flatten(item(target), out);
-      else if (isCode(item)) flatten(item, out);
-      else out.push(...unsigned(indexOf(item)));
+      else if (typeof item === "function") flatten(item(target), read, out);
+      else if (isCode(item)) flatten(item, read, out);
+      else out.push(...isConstant(item) ? read(item) : unsigned(indexOf(item)));
     }
     return out;
   };
   const byte = (type: Type): number[] => [valueTypes[type === "address" ? target.address : type]];
   const signature = (f: Func): number[] => [0x60].concat(vector(f.params.map(byte)), vector(f.results.map(byte)));
   const body = (f: Func): number[] => {
-    const locals = vector(f.locals.map((type) => [1, ...byte(type)]));
-    return sized(flatten([locals, f.body, 0x0b]));
+    const { read, count, set } = constants(f.params.length + f.locals.length);
+    const code = flatten(f.body, read);
+    const locals = [...f.locals, ...Array<Type>(count()).fill("v128")];
+    return sized(vector(locals.map((type) => [1, ...byte(type)])).concat(set(), code, 0x0b));
   };
   const bodies: number[][] = [];
   for (const f of funcs) bodies.push(body(f)); // grows as calls are met

@@ -176,17 +176,20 @@ interface Reduction {
   readonly j: Local<"address">;
 }
 
-/** Leaves the largest of the floats at `x` in all lanes of `max`. */
+/**
+ * Leaves the largest of the floats at `x` in all lanes of `max`, passing over NaNs: engines have one instruction for
+ * that, and many for a maximum that NaN wins. The sum of exponentials is NaN all the same.
+ */
 export function maximum({ max, j }: Reduction, x: Address, bytes: Address): Code {
   const fold = (lanes: readonly [number, number, number, number]): Code =>
-    max.set(f32x4.max(max, v128.shuffle(max, max, lanes)));
+    max.set(f32x4.pmax(max, v128.shuffle(max, max, lanes)));
   return [
     max.set(f32x4.of(-Infinity)),
     // The last floats come in all four lanes, as zeros beside them could be the largest.
     eachVector(
       j,
       bytes,
-      ({ count, load }) => max.set(f32x4.max(max, (count === 4 ? load : v128.load32Splat)(address.add(x, j)))),
+      ({ count, load }) => max.set(f32x4.pmax(max, (count === 4 ? load : v128.load32Splat)(address.add(x, j)))),
     ),
     fold([1, 0, 3, 2]),
     fold([2, 3, 0, 1]),
