@@ -47,6 +47,8 @@ interface Ended<F extends SettingFields, Adds> {
   /** The command that goes on with it; null if it is not kept. */
   readonly goOn: string | null;
   readonly wallSeconds: number;
+  /** Most bytes of tensors that were in use at once. */
+  readonly peakBytes: number;
   /** Its report, with what came of it. */
   readonly report: (sections?: readonly Section[]) => Report;
 }
@@ -65,6 +67,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
   if (typeof opened === "string") return say(terminal, [opened], EXIT.input);
   const pipeline = program.pipelineOf(own), { name } = pipeline;
   const file = terminal.program ?? `pipelines/${name}.ts`;
+  let peakBytes = 0;
   let told: Report = kept?.saved?.report ?? noReport;
   const full = new AbortController(); // the folder takes no more
   let found: Readonly<Record<string, unknown>> = {}; // settings that the run tells
@@ -86,13 +89,14 @@ export async function execute<F extends SettingFields, Adds extends object>(
   const result = await finish(running, async (event) => {
     draw(event);
     told = advanceReport(told, event);
+    if (event.type === "done") peakBytes = Math.max(peakBytes, event.memory ?? 0);
     if (event.type === "setting") found = { ...found, [event.name]: event.value };
     await keeper?.listen(event);
   });
   const wallSeconds = Math.round(1000 * (now() - began)) / 1000;
   const ending = { pipeline: name, program: file, settings: program.settings, values, wallSeconds };
   return await conclude(terminal, {
-    ...{ program, values, name, keeper, wallSeconds, result: result as Result<Stopped, Adds> },
+    ...{ program, values, name, keeper, wallSeconds, peakBytes, result: result as Result<Stopped, Adds> },
     goOn: kept && goOnCommand(file, kept.folder.path, values),
     report: (sections) => runReport(told, { ...ending, ...sections && { sections } }),
   });
@@ -110,7 +114,7 @@ function keeperOf<F>(
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
 async function conclude<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
-  { program, values, name, result, keeper, goOn, wallSeconds, report }: Ended<F, Adds>,
+  { program, values, name, result, keeper, goOn, wallSeconds, peakBytes, report }: Ended<F, Adds>,
 ): Promise<number> {
   const goOnWith = `Go on with: ${goOn}`;
   const lost = (): number | undefined => {
@@ -126,7 +130,8 @@ async function conclude<F extends SettingFields, Adds extends object>(
   }
   const end = program.summary(result.right);
   const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
-  const json = `${JSON.stringify({ pipeline: name, seed: values.seed, wallSeconds, ...end.json }, null, 2)}\n`;
+  const about = { pipeline: name, seed: values.seed, wallSeconds, memory: { peakBytes } };
+  const json = `${JSON.stringify({ ...about, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
     ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
     [FILES.report]: html(),

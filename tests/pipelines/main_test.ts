@@ -29,11 +29,12 @@ Deno.test("a run prints its table on stdout and a line for each tenth on stderr"
   assertMatch(lines[3] as string, /^\[2\/3\] countDown {2}━{8}─{12} {3}40 % {2}8\/20 {2}loss -4 {2}ETA \d+ s$/);
 });
 
-Deno.test("--json prints one document: pipeline, seed, seconds, and what the pipeline has to say", async () => {
+Deno.test("--json prints one document: pipeline, seed, seconds, memory, and what the pipeline has to say", async () => {
   const { code, out } = await use("--json --seed 3 --from 20.5");
-  const { wallSeconds, ...document } = JSON.parse(out);
+  const { wallSeconds, memory, ...document } = JSON.parse(out);
   assertEquals(code, 0);
   assertGreater(wallSeconds, 0);
+  assertEquals(Object.keys(memory), ["peakBytes"]);
   assertEquals(document, { pipeline: "countdown", seed: 3, data: { pairs: 7 }, twice: 1, unknown: null });
 });
 

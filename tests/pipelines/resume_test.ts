@@ -48,12 +48,19 @@ const cases: Readonly<Record<string, { readonly use: Use; readonly flags: string
 const kept = ({ files }: MemoryFolder): ReadonlyMap<string, Uint8Array> =>
   new Map([...files].filter(([name]) => name.startsWith("model/") || ["metrics.jsonl", "config.json"].includes(name)));
 
+/** The most memory that a stage took, by the timings of a kept run. */
+const mostOf = (folder: MemoryFolder): number =>
+  Math.max(
+    ...folder.text("timings.jsonl").trimEnd().split("\n").map((line) => JSON.parse(line).memoryBytes ?? 0),
+  );
+
 for (const [name, { use, flags, at }] of Object.entries(cases)) {
   Deno.test(`${name}: broken off and gone on with, it ends with the metrics and the model of an unbroken run`, async () => {
     const whole = memoryFolder("run");
     assertEquals(await use(`${flags} --out run`, whole), 0);
     assertEquals(whole.files.has("checkpoints/best.checkpoint"), whole.text("metrics.jsonl").includes('"eval_loss"'));
     assertEquals(whole.text("model/README.md").split("\n", 2), ["---", 'library_name: "transformers"']);
+    assertEquals(JSON.parse(whole.text("summary.json")).memory, { peakBytes: mostOf(whole) });
     const lines = whole.text("metrics.jsonl").trimEnd().split("\n").length;
     for (const step of at) {
       assertGreater(lines, step, `${lines}`);
