@@ -129,17 +129,17 @@ async function conclude<F extends SettingFields, Adds extends object>(
     return lost() ?? say(terminal, [...sentences, goOn === null ? "Nothing was kept of it" : goOnWith], EXIT.aborted);
   }
   const end = program.summary(result.right);
-  const whole = report(end.report ?? []), html = (): string => reportHtml(whole);
+  const whole = report(end.report ?? []), page = keeper !== null || values.html ? reportHtml(whole) : "";
   const about = { pipeline: name, seed: values.seed, wallSeconds, memory: { peakBytes } };
   const json = `${JSON.stringify({ ...about, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
     ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
-    [FILES.report]: html(),
+    [FILES.report]: page,
     [FILES.summary]: json,
   });
   const failed = lost();
   if (failed !== undefined) return failed;
-  terminal.out(values.html ? html() : values.json ? json : `${end.table}\n`);
+  terminal.out(values.html ? page : values.json ? json : `${end.table}\n`);
   return end.exit ?? EXIT.done;
 }
 

@@ -44,6 +44,11 @@ interface Valued {
   readonly after: Float64Array;
 }
 
+/** The values so far, and after the last step what follows from them. */
+interface Carry extends Valued {
+  readonly estimated: AdvantageState | null;
+}
+
 type Needs = Pick<PolicyState, "config" | "policy"> & RolloutState & TokenRewardState & Pick<CriticState, "value">;
 
 /** The values of some more rollouts. */
@@ -101,18 +106,18 @@ export function advantages(
   };
   return scan("advantages", {
     init: ({ rollouts }: Needs) => ({
-      carry: { before: new Float64Array(0), after: new Float64Array(0) } as Valued,
+      carry: { before: new Float64Array(0), after: new Float64Array(0), estimated: null } as Carry,
       steps: Math.ceil(rollouts.length / CHUNK),
     }),
     step: ({ before, after }, { step, steps, state, emit }) => {
       const more = valuesOf(state, step);
-      const carry = { before: join(before, more.before), after: join(after, more.after) };
-      if (step + 1 < steps) return { carry, metrics: {} };
-      const estimated = estimate(state, carry);
+      const valued = { before: join(before, more.before), after: join(after, more.after) };
+      if (step + 1 < steps) return { carry: { ...valued, estimated: null }, metrics: {} };
+      const estimated = estimate(state, valued);
       if (estimated.advantages.every((a) => a === 0)) emit({ type: "warning", message: EQUAL });
-      return { carry, metrics: foreseen(estimated) };
+      return { carry: { ...valued, estimated }, metrics: foreseen(estimated) };
     },
-    done: (carry, state) => estimate(state, carry),
+    done: ({ estimated, ...nothing }, state) => estimated ?? estimate(state, nothing), // of no rollouts there is no step
   }, {
     needs: ["config", "policy", "rollouts", "tokenRewards", "ends", "value"],
     adds: ["advantages", "returns", "values"],
