@@ -375,6 +375,7 @@ export { type Scalars, scalarsOf, tensorboardScalars, tensorboardStart } from ".
 export { readBytes, readText } from "./lib/io/files.ts";
 export { loadAdapter, type StoredAdapter } from "./lib/io/load_adapter.ts";
 export { describeModel, loadModel } from "./lib/io/load_model.ts";
+export { lastPart } from "./lib/io/model_texts.ts";
 export { type ReadParamsOptions } from "./lib/model/hf/read_params.ts";
 export type { LoadedModel, LoadModelOptions, ModelDescription } from "./lib/io/load_model.ts";
 export { inTenths, type OnProgress } from "./lib/io/hub_download.ts";

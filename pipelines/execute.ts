@@ -3,7 +3,6 @@ import {
   advanceReport,
   type FileContent,
   finish,
-  modelCard,
   modelFiles,
   noReport,
   openKernels,
@@ -11,17 +10,19 @@ import {
   reportHtml,
   type Result,
   run,
+  type SavedModel,
   type Section,
   type SettingFields,
   type SettingValues,
   type Stopped,
   type WeightDtype,
 } from "../mod.ts";
+import { cardOf } from "./card.ts";
 import { type Common, goOnCommand, ownOf } from "./flags.ts";
 import { forecastAt } from "./forecast.ts";
 import { type Keeper, type KeepOptions, keepRun } from "./keep_run.ts";
 import type { Program, Summary } from "./main.ts";
-import { modelFacts } from "./model_facts.ts";
+import type { About } from "./model_facts.ts";
 import { shortageOf } from "./outlook.ts";
 import type { RunFolder } from "./run_folder.ts";
 import { runReport } from "./run_report.ts";
@@ -51,6 +52,8 @@ interface Ended<F extends SettingFields, Adds> {
   readonly peakBytes: number;
   /** Its report, with what came of it. */
   readonly report: (sections?: readonly Section[]) => Report;
+  /** The card of a model that it made, with what came of it. */
+  readonly card: (sections: readonly Section[]) => (model: SavedModel, about: About) => string;
 }
 
 /** Runs the pipeline with all values read, and prints and keeps what comes out. Returns the exit code. */
@@ -99,6 +102,7 @@ export async function execute<F extends SettingFields, Adds extends object>(
     ...{ program, values, name, keeper, wallSeconds, peakBytes, result: result as Result<Stopped, Adds> },
     goOn: kept && goOnCommand(file, kept.folder.path, values),
     report: (sections) => runReport(told, { ...ending, ...sections && { sections } }),
+    card: (sections) => (model, about) => cardOf(model, about, { told, ending: { ...ending, sections } }),
   });
 }
 
@@ -114,7 +118,7 @@ function keeperOf<F>(
 /** Keeps and prints what came of a run, or says why it ended early, what is left of it, and how to go on. */
 async function conclude<F extends SettingFields, Adds extends object>(
   terminal: Terminal,
-  { program, values, name, result, keeper, goOn, wallSeconds, peakBytes, report }: Ended<F, Adds>,
+  { program, values, name, result, keeper, goOn, wallSeconds, peakBytes, report, card }: Ended<F, Adds>,
 ): Promise<number> {
   const goOnWith = `Go on with: ${goOn}`;
   const lost = (): number | undefined => {
@@ -133,7 +137,7 @@ async function conclude<F extends SettingFields, Adds extends object>(
   const about = { pipeline: name, seed: values.seed, wallSeconds, memory: { peakBytes } };
   const json = `${JSON.stringify({ ...about, ...end.json }, null, 2)}\n`;
   await keeper?.finish({
-    ...filesOf(end, whole, { pipeline: name, data: dataOf(values), ...savingOf(values) }),
+    ...filesOf(end, { pipeline: name, data: dataOf(values), ...savingOf(values) }, card(end.report ?? [])),
     [FILES.report]: page,
     [FILES.summary]: json,
   });
@@ -160,10 +164,10 @@ function savingOf(values: object): { readonly merge: boolean; readonly dtype?: W
 /** The files of the model that a run made, and its card. */
 function filesOf(
   { model }: Summary,
-  report: Report,
   about: { readonly pipeline: string; readonly data: string | null } & ReturnType<typeof savingOf>,
+  card: (model: SavedModel, about: About) => string,
 ): Readonly<Record<string, FileContent>> {
   if (model === undefined) return {};
-  const files = { ...modelFiles(model, about), "README.md": modelCard(report, modelFacts(model, about)) };
+  const files = { ...modelFiles(model, about), "README.md": card(model, about) };
   return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${FILES.model}/${name}`, content]));
 }

@@ -9,11 +9,25 @@ const METHODS: Readonly<Record<string, string>> = {
   reward: "fitting rewards to pairs by Bradley and Terry's model (Christiano et al. 2017)",
 };
 
-/** What is known of a model that a pipeline made; `data` is null for the shipped world's. */
-export function modelFacts(
-  model: SavedModel,
-  { pipeline, data, merge }: { readonly pipeline: string; readonly data: string | null; readonly merge: boolean },
-): ModelFacts {
+/** What a card is told of a run; `data` is null for the shipped world's. */
+export interface About {
+  readonly pipeline: string;
+  readonly data: string | null;
+  readonly merge: boolean;
+}
+
+/** Numbers of a model as it is written, without an adapter's: a reward model has a head of its own for the other one. */
+function parametersOf(model: SavedModel): number {
+  const { config } = model;
+  if ("policy" in model) return parameterCount(config);
+  const { score, surprise, reader } = model.reward;
+  const heads = [score, ...surprise === undefined ? [] : [surprise]].map(({ shape }) => shape.reduce((a, b) => a * b));
+  const trunk = parameterCount({ ...config, tiedEmbeddings: true });
+  return [trunk, ...heads, reader === undefined ? 0 : parameterCount(config)].reduce((sum, n) => sum + n);
+}
+
+/** What is known of a model that a pipeline made. */
+export function modelFacts(model: SavedModel, { pipeline, data, merge }: About): ModelFacts {
   const { form, config } = model;
   const adapter = "policy" in model && model.policy.adapter !== undefined && !merge;
   const ofWorld = form === undefined && data === null; // which has a first policy for all that do not train one
@@ -24,7 +38,7 @@ export function modelFacts(
     name: base === undefined ? `${pipeline}: a model made from nothing` : `${base.name}, ${pipeline}`,
     kind: adapter ? "adapter" : "policy" in model ? "language model" : "reward model",
     architecture: form?.modelType ?? "llama",
-    parameters: parameterCount(config),
+    parameters: parametersOf(model),
     method: METHODS[pipeline] ?? pipeline,
     tags: [pipeline, "preference-alignment"],
     ...base && { base },

@@ -28,7 +28,7 @@ interface Set {
   readonly default: unknown;
   readonly help: string;
   readonly isChanged: boolean;
-  readonly isFile: boolean;
+  readonly isPath: boolean;
 }
 
 /** A report of events, completed. */
@@ -47,8 +47,8 @@ export function runReport<F extends SettingFields>(told: Report, ending: Ending<
 function setOf<F extends SettingFields>({ settings, values }: Ending<F>): readonly Set[] {
   return Object.entries({ ...settings.fields, ...COMPUTED }).map(([name, setting]) => {
     const value = (values as Readonly<Record<string, unknown>>)[name];
-    const { default: usual, help, takes } = setting;
-    return { name, value, default: usual, help, isChanged: value !== usual, isFile: takes === "<file>" };
+    const { default: usual, help, isPath = false } = setting;
+    return { name, value, default: usual, help, isChanged: value !== usual, isPath };
   });
 }
 
@@ -67,7 +67,7 @@ function again(program: string, set: readonly Set[]): Section {
     typeof value === "boolean" ? `--${value ? "" : "no-"}${kebab(name)}` : `--${kebab(name)} ${quoted(String(value))}`
   );
   const calls = set.some(({ name, value }) => name === "backend" && callsLibrary(value));
-  const reads = changed.some(({ isFile }) => isFile);
+  const reads = changed.some(({ isPath }) => isPath);
   return {
     part: "run",
     title: "Again",

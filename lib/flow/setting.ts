@@ -11,6 +11,8 @@ export interface Setting<T> {
   readonly help: string;
   /** What stands for the value in the help, `<number>`; absent if the flag takes none. */
   readonly takes?: string;
+  /** Whether its value is the path of a file or a folder, or what stands for one. */
+  readonly isPath?: true;
   /** The range in words, for the help; may be empty. */
   readonly range: string;
   /** What a word of the command line stands for. */
@@ -76,6 +78,7 @@ export function file({ help, kind = "file" }: FileOptions): Setting<string | nul
     default: null,
     help,
     takes: `<${kind}>`,
+    isPath: true,
     range: "",
     fromText: (word) => word,
     read: (given) => typeof given === "string" || given === null ? right(given) : left("the path of a file"),

@@ -19,7 +19,7 @@ import { size } from "../tensor/tensor.ts";
 import { permissionToRead } from "./files.ts";
 import { fetchModel, hubId } from "./hub.ts";
 import type { OnProgress } from "./hub_download.ts";
-import { isThere, readJson, readTexts, withoutLast } from "./model_texts.ts";
+import { isThere, lastPart, readJson, readTexts, withoutLast } from "./model_texts.ts";
 import { withWeights } from "./weight_files.ts";
 
 /** What a model's files say before their numbers are read. */
@@ -157,12 +157,6 @@ function heldBytes(weights: Weights, { layout }: Placement, options: LoadModelOp
   }, 0);
 }
 
-/** The last part of a path. */
-function nameOf(path: string): string {
-  const [, name = path] = /([^\\/]+)[\\/]*$/.exec(path) ?? [];
-  return name;
-}
-
 /** Where a model is, and what it is called. */
 interface Place extends Pick<ModelForm, "source" | "revision"> {
   readonly folder: string;
@@ -182,11 +176,13 @@ async function placeOf(path: string, options: LoadModelOptions): Promise<Result<
     const { folder, revision } = fetched.right;
     return right({ folder, single: null, source: id.id, revision });
   }
-  if (stat.isDirectory) return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null, source: nameOf(path) });
-  const name = nameOf(path);
+  if (stat.isDirectory) {
+    return right({ folder: path.replace(/(?<=.)[\\/]+$/, ""), single: null, source: lastPart(path) });
+  }
+  const name = lastPart(path);
   if (name.endsWith(".safetensors") && !/-\d+-of-\d+\.safetensors$/.test(name)) {
     const folder = withoutLast(path);
-    return right({ folder, single: name, source: nameOf(folder) });
+    return right({ folder, single: name, source: lastPart(folder) });
   }
   return inputFailure(
     `Cannot load ${path} as it must be a folder, or a safetensors file that is no shard: give its folder`,

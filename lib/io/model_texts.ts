@@ -13,6 +13,12 @@ export const TEXTS: Readonly<Record<string, number>> = {
   "chat_template.json": 2 ** 22,
 };
 
+/** The last part of a path: the name of a file or folder without where it lies. */
+export function lastPart(path: string): string {
+  const [, name = path] = /([^\\/]+)[\\/]*$/.exec(path) ?? [];
+  return name;
+}
+
 /** A path without its last part. */
 export function withoutLast(path: string): string {
   const [, folder = "."] = /^(.*)[\\/][^\\/]+[\\/]*$/.exec(path) ?? [];

@@ -61,6 +61,8 @@ Deno.test({
       assertEquals(await namesIn(`${folder}/a/model`), [
         ...["README.md", "adapter_config.json", "adapter_model.safetensors", "tokenizer.json", "tokenizer_config.json"],
       ]);
+      const card = await Deno.readTextFile(`${folder}/a/model/README.md`);
+      assertEquals([card.includes(folder), card.includes("--data pairs.jsonl --model model")], [false, true]);
       const config = JSON.parse(await Deno.readTextFile(`${folder}/a/model/adapter_config.json`));
       assertEquals([config.r, config.lora_alpha, config.target_modules], [3, 6, ["down_proj", "q_proj", "v_proj"]]);
       assertEquals(config.base_model_name_or_path, "model");

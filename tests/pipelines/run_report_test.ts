@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import denoJson from "../../deno.json" with { type: "json" };
 import { noReport, reportHtml, type Section } from "../../mod.ts";
 import { settings } from "../../pipelines/dpo.ts";
@@ -39,6 +39,7 @@ Deno.test("the command reads files where the run did, in words that a shell take
     again(["--data", "it's mine; $(rm).jsonl"]),
     `deno run -R pipelines/dpo.ts --data 'it'\\''s mine; $(rm).jsonl'`,
   );
+  assertMatch(again(["--model", "SmolLM2"]), /^deno run -R pipelines\/dpo.ts .*--model SmolLM2/);
 });
 
 Deno.test("where a run is kept, how it shows itself and how many threads it had is not repeated", () => {
