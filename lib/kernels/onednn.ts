@@ -33,10 +33,19 @@ const NAMES = { darwin: ["libdnnl.3.dylib"], windows: ["dnnl.dll"], linux: ["lib
 const INSTALL = "install version 3 (pip install onednn-cpu-gomp) and name its libdnnl.so.3 with --library";
 
 /** Bits of the instruction sets that the library tells of. */
-const AVX512_BF16 = 0x80, AMX = 0x200;
+const AVX512_BF16 = 0x80, AVX512_FP16 = 0x100, AMX = 0x200;
 
 /** Where bfloat16 products come from. */
 export type Units = "amx" | "avx512" | "none";
+
+/**
+ * The units that are worth rounding for. Processors with AVX-512's 16-bit floats are Intel's, whose AVX-512 does bfloat16
+ * no faster than 32 bits: they have AMX for it, and where a virtual machine hides that, rounding is lost time.
+ */
+function unitsOf(isa: number): Units {
+  if (isa & AMX) return "amx";
+  return isa & AVX512_BF16 && !(isa & AVX512_FP16) ? "avx512" : "none";
+}
 
 /** Nanoseconds of a multiply-add, and of rounding a float. */
 const COST = { multiply: 0.01, round: 0.15 };
@@ -112,7 +121,7 @@ function use(library: Library): OneDnn | string {
   const call = openExecutor(given, shared, isShared ? undefined : find);
   const oneDnn = {
     ...{ path, dnnl, memory },
-    units: isa & AMX ? "amx" : isa & AVX512_BF16 ? "avx512" : "none",
+    units: unitsOf(isa),
     list: new BigUint64Array(shared.buffer, given.list, WORDS * PARTS * MAX_THREADS),
     callee: { call, ...isShared && { elsewhere: { open: openExecutor, given } } },
   } as const;
@@ -192,7 +201,7 @@ function multiplication(
   const run: Team["run"] = team?.run ??
     ((_, args, { units }) => void callee.call(...args.map((arg) => valueOf(arg, 0, units))));
   const partsOf = keeping(dnnl, team?.threads ?? 1);
-  const many = units === "avx512" && team !== undefined ? "rounded" : "toRound";
+  const many = units === "none" ? "exact" : units === "avx512" && team !== undefined ? "rounded" : "toRound";
   return (m, n, k, a, aStrides, b, bStrides, c, ldc, beta) => {
     const [left, right] = [layout(aStrides, m, k), layout(bStrides, k, n)];
     const least = Math.min(m, n);

@@ -65,8 +65,8 @@ export interface OpenedKernels {
 }
 
 const NO_GAIN =
-  "--backend onednn gains nothing over blas here: this processor has no bfloat16 units, and products are " +
-  "computed in 32 bits";
+  "--backend onednn gains nothing over blas here: this processor has no bfloat16 units that are faster, and products " +
+  "are computed in 32 bits";
 
 /** Opens the library of a backend that has one. */
 function openProducts(backend: Backend, path: string | undefined): Products | undefined {
