@@ -49,6 +49,13 @@ const LIMITS = [
   "BLASSetThreading",
 ];
 
+/** What tells which processor OpenBLAS has kernels chosen for. */
+const CORES = around("openblas_get_corename");
+
+/** Processors without AVX, by OpenBLAS's names. It takes those that it does not know for a Prescott. */
+const OLD =
+  /^(katmai|coppermine|northwood|prescott|banias|atom|core2|penryn|dunnington|nehalem|nano|athlon|opteron.*|barcelona|bobcat|generic)$/i;
+
 // Sizes travel in 64 bits: a library of 32-bit integers reads the lower halves, and one of 64 bits what it expects.
 // Addresses travel as integers too, as pointers would have to be made for each call.
 const [size, address, float] = ["i64", "u64", "f32"] as const;
@@ -83,6 +90,19 @@ export interface Blas {
   readonly callee: Callee;
   /** Where it finds the shared memory's first byte. */
   readonly memory: number;
+  /** Sentences: what makes it slow. */
+  readonly remarks: readonly string[];
+}
+
+/** A sentence where OpenBLAS multiplies as on a processor of long ago, as it does on one that is newer than itself. */
+function remarksOf({ find, textAt }: Library): readonly string[] {
+  const ask = first(CORES, (name) => find(name, { parameters: [], result: "u64" }));
+  const core = ask === null ? "" : textAt(BigInt(ask()));
+  if (!OLD.test(core)) return [];
+  return [
+    `--backend blas multiplies slowly as this OpenBLAS takes the processor for a ${core}: if it is newer, install a ` +
+    "newer OpenBLAS, or set OPENBLAS_CORETYPE=Haswell (with AVX-512 SkylakeX)",
+  ];
 }
 
 /** The library taken into use: one thread a call, and it has shown that it multiplies. */
@@ -97,8 +117,7 @@ function use(library: Library): Blas | string {
   if (setter !== null) library.find(setter, limit)!(1);
   const given = { path, name: found.name, signature: sgemm, limit: setter };
   const blas = {
-    path,
-    memory,
+    ...{ path, memory, remarks: remarksOf(library) },
     callee: { call: found.call, ...isShared && { elsewhere: { open: openElsewhere, given } } },
   };
   return wrongProduct(multiplication(blas, undefined, () => {})) ?? blas;

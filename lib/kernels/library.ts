@@ -33,6 +33,8 @@ export interface Library {
   readonly memory: number;
   /** Where it finds an array, for as long as that is kept. */
   readonly addressOf: (array: BigUint64Array) => bigint;
+  /** A text of its own by its address. */
+  readonly textAt: (address: bigint) => string;
   /** Whether other threads can open it too. */
   readonly isShared: boolean;
 }
@@ -70,6 +72,7 @@ function openLibrary(path: string): Library {
       Deno.dlopen(path, { f: { name, parameters, result, optional: true } }).symbols.f as Native | null,
     memory: Number(addressOf(new Uint8Array(memory.buffer))),
     addressOf,
+    textAt: (address) => Deno.UnsafePointerView.getCString(Deno.UnsafePointer.create(address)!),
     isShared: true,
   };
 }

@@ -72,7 +72,7 @@ const NO_GAIN =
 function openProducts(backend: Backend, path: string | undefined): Products | undefined {
   if (backend === "blas") {
     const blas = openBlas({ path });
-    return { over: (base) => blasKernels(base, blas), remarks: [] };
+    return { over: (base) => blasKernels(base, blas), remarks: blas.remarks };
   }
   if (backend === "onednn") {
     const oneDnn = openOneDnn({ path });

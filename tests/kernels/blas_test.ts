@@ -33,14 +33,18 @@ const plain: Sgemm = (...[order, formA, formB, m, n, k, alpha, a, lda, b, ldb, b
   reference.gemm(m, n, k, ...left, ...right, out, apart, beta as 0 | 1);
 };
 
+/** Names of processors, at their addresses. */
+const cores = ["Prescott", "SkylakeX", "generic", "Zen", "Opteron_SSE3", "ARMV8"];
+
 /** A library with these functions and no others. */
 const library = (
-  functions: Readonly<Record<string, Sgemm | ((n: number) => void)>>,
+  functions: Readonly<Record<string, Sgemm | ((n: number) => void) | (() => bigint)>>,
   path = "libours.so",
 ): Library => ({
   path,
   memory: 0,
   addressOf: () => 0n,
+  textAt: (address) => cores[Number(address)]!,
   find: (name) => functions[name] as Native | undefined ?? null,
   isShared: false,
 });
@@ -135,6 +139,24 @@ Deno.test("a BLAS is told to use one thread a call, by the function it has", () 
   const openBlasOf64 = "scipy_openblas_set_num_threads64_";
   const others = ["bli_thread_set_num_threads", "MKL_Set_Num_Threads", "BLASSetThreading"];
   for (const name of ["openblas_set_num_threads", openBlasOf64, ...others]) assertEquals(told(name), [1]);
+});
+
+Deno.test("an OpenBLAS that takes the processor for an old one is named, with what helps", () => {
+  const remarks = cores.map((_, i) => {
+    const functions = { cblas_sgemm: plain, openblas_get_corename: () => BigInt(i) };
+    return openBlas({ open: () => library(functions) }).remarks;
+  });
+  assertEquals(remarks.map(({ length }) => length), [1, 0, 1, 0, 1, 0]);
+  const sentence =
+    "--backend blas multiplies slowly as this OpenBLAS takes the processor for a Prescott: if it is newer,";
+  assert(remarks[0]![0]!.startsWith(sentence));
+  assertEquals(imitated.remarks, []); // it does not say
+});
+
+Deno.test({
+  name: "the machine's OpenBLAS says what processor it has kernels for",
+  ignore: own === undefined,
+  fn: () => assert(own!.remarks.every((sentence) => /takes the processor for a \w+: /.test(sentence))),
 });
 
 const absent = (): Library => {

@@ -117,6 +117,7 @@ export function imitation(isa: number): { readonly library: Library; readonly li
     path: "libdnnl.so.3",
     memory: 0,
     addressOf: (array) => BigInt(arrays.push(array) - 1),
+    textAt: () => "",
     find: (name) => functions[name] as Native | undefined ?? null,
     isShared: false,
   };

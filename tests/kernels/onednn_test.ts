@@ -107,6 +107,7 @@ const library = (names: readonly string[]): Library => ({
   path: "libdnnl.so.3",
   memory: 0,
   addressOf: () => 0n,
+  textAt: () => "",
   find: (name) => names.includes(name) ? (() => 0) as Native : null,
   isShared: false,
 });
