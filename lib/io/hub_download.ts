@@ -1,5 +1,5 @@
 /** One file from the hub: resumed where it was cut off, and named only when its bytes are those that were published. */
-import { createHash, type Hash } from "node:crypto";
+import type { Hash } from "node:crypto";
 import { type Failure, inputFailure, left, type Result, right } from "../result.ts";
 import { ask, type Hub, receive } from "./hub_request.ts";
 
@@ -78,7 +78,8 @@ interface Running {
   readonly digest: () => string;
 }
 
-function running({ size, hash }: Published): Running {
+async function running({ size, hash }: Published): Promise<Running> {
+  const { createHash } = await import("node:crypto"); // seldom needed, and long to load
   const sha: Hash = createHash(hash.length === 64 ? "sha256" : "sha1");
   if (hash.length !== 64) sha.update(`blob ${size}\0`); // as git does
   const run: Running = {
@@ -94,7 +95,7 @@ function running({ size, hash }: Published): Running {
 
 /** Reads what is there of a file; more than its size is none of it. */
 async function resumed(part: Deno.FsFile, file: Published): Promise<Running> {
-  const hash = running(file);
+  const hash = await running(file);
   if ((await part.stat()).size > file.size) await part.truncate(0);
   await part.seek(0, Deno.SeekMode.Start);
   const piece = new Uint8Array(2 ** 20);

@@ -212,20 +212,35 @@ export function result<T extends Type>(type: T, callee: Func, ...args: readonly 
 
 type Params<P extends Readonly<Record<string, Type>>> = { readonly [K in keyof P]: Local<P[K]> };
 
-/** Writes a function: `write` gets its parameters by name and a maker of locals, and returns the statements. */
+/**
+ * A function: `write` gets its parameters by name and a maker of locals, and returns the statements. It is called when
+ * the function is first encoded, as a program that only imports the kernels should not wait for them.
+ */
 export function func<const P extends Readonly<Record<string, Type>>>(
   name: string,
   params: P,
   write: (params: Params<P>, local: NewLocal) => Code,
   results: readonly Type[] = [],
 ): Func {
-  const types: Type[] = [];
-  const local: NewLocal = (type) => {
-    const index = unsigned(types.push(type) - 1);
-    return { type, code: [0x20, index], set: (to) => [to.code, 0x21, index] };
+  const count = Object.keys(params).length;
+  const written = (): Pick<Func, "locals" | "body"> => {
+    const types: Type[] = [];
+    const local: NewLocal = (type) => {
+      const index = unsigned(types.push(type) - 1);
+      return { type, code: [0x20, index], set: (to) => [to.code, 0x21, index] };
+    };
+    const entries = Object.entries(params).map(([key, type]) => [key, local(type)]);
+    const body = write(Object.fromEntries(entries), local);
+    return { locals: types.slice(count), body };
   };
-  const entries = Object.entries(params).map(([key, type]) => [key, local(type)]);
-  const count = entries.length;
-  const body = write(Object.fromEntries(entries), local);
-  return { name, params: types.slice(0, count), results, locals: types.slice(count), body };
+  let once: ReturnType<typeof written> | undefined;
+  return {
+    ...{ name, params: Object.values(params), results },
+    get locals() {
+      return (once ??= written()).locals;
+    },
+    get body() {
+      return (once ??= written()).body;
+    },
+  };
 }

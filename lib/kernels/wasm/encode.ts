@@ -51,11 +51,23 @@ export function signed(value: number): number[] {
 
 const valueTypes = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 
-// `concat` and `flat`, not spreading: this is most of the time from start to the first kernel.
-const vector = (items: readonly (readonly number[])[]): number[] => unsigned(items.length).concat(items.flat());
-const text = (value: string): number[] => unsigned(value.length).concat(Array.from(value, (c) => c.charCodeAt(0)));
-const sized = (bytes: readonly number[]): number[] => unsigned(bytes.length).concat(bytes);
-const section = (id: number, items: readonly (readonly number[])[]): number[] => [id].concat(sized(vector(items)));
+type Bytes = readonly number[] | Uint8Array<ArrayBuffer>;
+
+// Whole arrays are copied, not number by number: this is most of the time from start to the first kernel.
+function joined(parts: readonly Bytes[]): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}
+
+const vector = (items: readonly Bytes[]): Bytes => joined([unsigned(items.length), ...items]);
+const text = (value: string): Bytes => [...unsigned(value.length), ...Array.from(value, (c) => c.charCodeAt(0))];
+const sized = (bytes: Bytes): Bytes => joined([unsigned(bytes.length), bytes]);
+const section = (id: number, items: readonly Bytes[]): Bytes => joined([[id], sized(vector(items))]);
 
 const isCode = (item: Func | Constant | Code): item is Code => Array.isArray(item);
 const isConstant = (item: Func | Constant): item is Constant => "constant" in item;
@@ -102,7 +114,8 @@ export function encodeModule(
   const indices = new Map(funcs.map((func, i) => [func, i]));
   const indexOf = (func: Func): number => indices.get(func) ?? (indices.set(func, funcs.length), funcs.push(func) - 1);
   const flatten = (code: Code, read: (constant: Constant) => readonly number[], out: number[] = []): number[] => {
-    for (const item of code) {
+    for (let i = 0; i < code.length; i++) { // an iterator would take as long as the rest
+      const item = code[i]!;
       if (typeof item === "number") out.push(item);
       else if (typeof item === "function") flatten(item(target), read, out);
       else if (isCode(item)) flatten(item, read, out);
@@ -111,24 +124,24 @@ export function encodeModule(
     return out;
   };
   const byte = (type: Type): number[] => [valueTypes[type === "address" ? target.address : type]];
-  const signature = (f: Func): number[] => [0x60].concat(vector(f.params.map(byte)), vector(f.results.map(byte)));
-  const body = (f: Func): number[] => {
+  const signature = (f: Func): Bytes => joined([[0x60], vector(f.params.map(byte)), vector(f.results.map(byte))]);
+  const body = (f: Func): Bytes => {
     const { read, count, set } = constants(f.params.length + f.locals.length);
     const code = flatten(f.body, read);
     const locals = [...f.locals, ...Array<Type>(count()).fill("v128")];
-    return sized(vector(locals.map((type) => [1, ...byte(type)])).concat(set(), code, 0x0b));
+    return sized(joined([vector(locals.map((type) => [1, ...byte(type)])), set(), code, [0x0b]]));
   };
-  const bodies: number[][] = [];
+  const bodies: Bytes[] = [];
   for (const f of funcs) bodies.push(body(f)); // grows as calls are met
   const limits = 0x01 + (shared ? 0x02 : 0) + (target.address === "i32" ? 0 : 0x04);
   // A maximum that is the size tells engines the size.
   const memory = [...text("env"), ...text("memory"), 0x02, limits, ...unsigned(pages), ...unsigned(pages)];
-  const sections = [
+  return joined([
+    [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0], // "\0asm", version 1
     section(1, funcs.map(signature)),
     section(2, [memory]),
     section(3, funcs.map((_, i) => unsigned(i))),
     section(7, exported.map((f) => [...text(f.name), 0x00, ...unsigned(indexOf(f))])),
     section(10, bodies),
-  ];
-  return new Uint8Array([0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0].concat(...sections)); // "\0asm", version 1
+  ]);
 }
