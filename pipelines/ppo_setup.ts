@@ -59,6 +59,11 @@ export const REWARD = {
   reward: file({
     help: "a module that exports (prompt, completion) => number; without it, a model fitted to the pairs",
   }),
+  rewardTimeout: number(60, {
+    above: 0,
+    unit: "seconds",
+    help: "longest wait for an answer of that module; of a batch too, if it exports one",
+  }),
   rewardLr: number(settings.values.lr, {
     above: 0,
     help: "peak learning rate of the reward model",
@@ -114,10 +119,10 @@ function labelled(most: number): Stage<PairState & RowState, Pick<PairState, "pa
 
 /** Scores rollouts by the model that `reward` fitted, or by the user's function. */
 export function scoring(
-  s: Pick<Settings, "reward">,
+  s: Pick<Settings, "reward" | "rewardTimeout">,
 ): Stage<RolloutState & Pick<PolicyState, "config"> & Pick<FittedReward, "reward">, ScoreState> {
-  const { reward: path } = s;
-  return path === null ? fitted(score()) : score(() => loadReward(path));
+  const { reward: path, rewardTimeout: timeoutSeconds } = s;
+  return path === null ? fitted(score()) : score(() => loadReward(path), { timeoutSeconds });
 }
 
 /** The critic, both optimizers and the price of KL. */

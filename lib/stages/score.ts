@@ -3,7 +3,7 @@ import type { Prompt } from "../data/chat.ts";
 import { attempt, type Stage } from "../flow/stage.ts";
 import { type Failure, type Result, right } from "../result.ts";
 import type { Reward } from "../data/reward.ts";
-import { scoreSamples } from "./reward_function.ts";
+import { type ScoreOptions, scoreSamples } from "./reward_function.ts";
 import { rewardsOf, type RewardState } from "./reward_state.ts";
 import { examplesOf, type RolloutState } from "./rollout.ts";
 import type { PolicyState } from "./state.ts";
@@ -24,14 +24,15 @@ export function score(): Stage<RolloutState & RewardState & Pick<PolicyState, "c
  * prompt's id.
  *
  * @param source of the reward
+ * @param options.timeoutSeconds as `scoreSamples` has it
  * @example
  * ```ts
  * import { right, score } from "@logratio/logratio";
  * const brevity = score(() => right((_prompt, completion) => -completion.length));
  * ```
  */
-export function score(source: RewardSource): Stage<RolloutState, ScoreState>;
-export function score(source?: RewardSource): Stage<never, ScoreState> {
+export function score(source: RewardSource, options?: Omit<ScoreOptions, "signal">): Stage<RolloutState, ScoreState>;
+export function score(source?: RewardSource, options: Omit<ScoreOptions, "signal"> = {}): Stage<never, ScoreState> {
   const warn = (scores: ArrayLike<number>): string | undefined =>
     scores.length > 1 && Array.from(scores).every((s) => s === scores[0])
       ? `All ${scores.length} rollouts have the reward ${scores[0]}: there is nothing to learn from them.`
@@ -49,7 +50,7 @@ export function score(source?: RewardSource): Stage<never, ScoreState> {
     const reward = await source();
     if (reward._tag === "Left") return reward;
     const samples = rollouts.map(({ prompt, text }) => ({ id: prompt.id, prompt: prompt.text, completion: text }));
-    const scored = await scoreSamples(reward.right, samples, { signal });
+    const scored = await scoreSamples(reward.right, samples, { ...options, signal });
     if (scored._tag === "Left") return scored;
     const message = warn(scored.right);
     if (message !== undefined) emit({ type: "warning", message });

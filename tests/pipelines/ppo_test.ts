@@ -1,4 +1,4 @@
-import { assert, assertAlmostEquals, assertEquals, assertNotEquals } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { type Checkpoint, type Event, finish, leaves, type Metrics, run, type RunOptions } from "../../mod.ts";
 import { ppo, settings } from "../../pipelines/ppo.ts";
 import { learning, reward } from "../../pipelines/ppo_setup.ts";
@@ -150,5 +150,21 @@ Deno.test({
       run(ppo({ ...SHORT, reward: reward.replace("brevity", "none") }), { seed: 0, given: {} }),
     );
     assert(ended._tag === "Left" && ended.left.kind === "input" && ended.left.sentences[0]?.includes("no such file"));
+  },
+});
+
+Deno.test({
+  name: "ppo waits for a reward's answer as long as --reward-timeout says, and no longer",
+  ignore: !read,
+  fn: async () => {
+    const path = new URL("rewards/never.ts", import.meta.url).pathname;
+    const change = { ...SHORT, pairs: 40, reward: path, rewardTimeout: 0.05 };
+    const ended = await finish(run(ppo(change), { seed: 0, given: {} }));
+    assert(ended._tag === "Left");
+    assertEquals([ended.left.kind, ended.left.sentences.length], ["run", 1]);
+    assertMatch(
+      ended.left.sentences[0]!,
+      /^Cannot score the reply to \S+ as it must answer within 0.05 s: it did not$/,
+    );
   },
 });

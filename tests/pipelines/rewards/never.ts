@@ -1,0 +1,2 @@
+/** A reward that never answers. */
+export default (): Promise<number> => new Promise(() => {});
