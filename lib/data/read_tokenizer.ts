@@ -7,6 +7,7 @@ import { all, type Failure, inputFailure, left, type Result, right, traverse } f
 import { CHAT_TEMPLATE, CHAT_TOKENS } from "./chat_tokens.ts";
 import { shown } from "./issue.ts";
 import { templateSentence } from "./chat_template.ts";
+import { patternFault } from "./pattern_cost.ts";
 import { type PretrainedTokenizer, reading } from "./pretrained.ts";
 import { beginsSequence } from "./pretrained_chat.ts";
 import { parseTemplate } from "./template/parse.ts";
@@ -129,12 +130,27 @@ function checkFile(json: Fields): Read<unknown> {
     ids: checkIds([...ids, ...added.map((t) => [t.content, t.id] as const)]),
     unique: checkUnique(ids),
     merges: model.type === "BPE" ? checkMerges(model, new Set(ids.map(([token]) => token))) : right(0),
+    patterns: traverse(patternsOf(json), (pattern) => {
+      const fault = patternFault(pattern);
+      return fault === undefined ? right(0) : refuse("tokenizer.json", fault, pattern);
+    }),
     off: traverse(off, (name) => refuse("tokenizer.json", `model.${name} must be off`, model[name])),
     words: traverse(
       added.filter((token) => token.single_word === true),
       (token) => refuse("tokenizer.json", "an added token must not be single_word", token.content),
     ),
   });
+}
+
+/** The regular expressions of the steps before and after the model. */
+function patternsOf({ normalizer, pre_tokenizer, post_processor, decoder }: Fields): readonly string[] {
+  const patterns: string[] = [], left: unknown[] = [normalizer, pre_tokenizer, post_processor, decoder];
+  while (left.length > 0) {
+    const { Regex, ...fields } = fieldsOf(left.pop());
+    if (typeof Regex === "string") patterns.push(Regex);
+    left.push(...Object.values(fields));
+  }
+  return patterns;
 }
 
 /** The tokens of a model with their ids: a record, or Unigram's list. */

@@ -193,7 +193,11 @@ Deno.test("damaged tokenizers are refused in sentences", () => {
     ],
     [
       changed({ pre_tokenizer: { type: "Split", pattern: { Regex: "(" }, behavior: "Isolated" } }),
-      "must be one that can be",
+      'a regular expression must be one that can be read: current value is "("',
+    ],
+    [
+      changed({ pre_tokenizer: { type: "Split", pattern: { Regex: String.raw`\p{Nope}` }, behavior: "Isolated" } }),
+      "must be one that can be computed: Invalid regular expression",
     ],
     [changed({ added_tokens: [{ id: 9, content: "x", single_word: true }] }), "an added token must not be single_word"],
     [changed({ added_tokens: [{ content: "x" }] }), "must have an id from 0 to"],
