@@ -7,7 +7,7 @@ import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
-import { multiplyFewRows } from "./few_rows.ts";
+import { multiplyFewRows, multiplyOneRow } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
@@ -27,6 +27,7 @@ const named = {
   packColumns,
   multiplyRows,
   multiplyFewRows,
+  multiplyOneRow,
   roundRows,
   attention: attention.attention,
   attentionBackward: attention.attentionBackward,

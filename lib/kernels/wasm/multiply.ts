@@ -5,13 +5,16 @@
 
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocateForever } from "../memory.ts";
-import { FEW_COLUMNS, FEW_STEPS, MOST_ROWS } from "./few_rows.ts";
+import { FEW_COLUMNS, FEW_STEPS } from "./few_rows.ts";
 import { KC, MR, NC, NR, WIDEST, WORKSPACE } from "./gemm.ts";
 import { MAX_THREADS, type Team } from "./team.ts";
 import { from, own, sizeOf, upTo } from "./work.ts";
 
 /** Up to so many rows, packing B costs more than it saves where B's rows can be read as stored. */
 const FEW_ROWS = 8;
+
+/** The most rows for which B is read as it lies where its columns are contiguous: with more, packing it pays. */
+const MOST_ROWS = 64;
 
 /** From so many rows on, threads share rows; below, columns. */
 const MANY_ROWS = 32;
@@ -98,17 +101,19 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
 
 /** Whether rows are few, and their steps of k and B's lie side by side. */
 const isFew = ({ m, aColumn, bRow }: Product, k: number): boolean =>
-  m <= MOST_ROWS && aColumn === 4 && bRow === 4 && k % FEW_STEPS === 0;
+  m <= MOST_ROWS && aColumn === 4 && bRow === 4 && k % FEW_STEPS === 0 && MOST_ROWS * k <= SHARED.floats;
 
 /** Whether rows are so few that B is better read as stored, and it can be. */
 const isStored = ({ m, bColumn }: Product): boolean => m <= FEW_ROWS && bColumn === 4;
 
 /** Computes the first `width` columns of C where `isFew` holds. */
-function multiplyFew({ run }: Team, product: Product, width: number, k: number): void {
+function multiplyFew({ run, kernels }: Team, product: Product, width: number, k: number): void {
   const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
-  const cost = k * Math.max(COST.read, COST.multiply * m);
-  const args = [m, sizeOf(1), k, a, aRow, from(b, bColumn), bColumn, from(c, 4), cRow, beta];
-  run("multiplyFewRows", args, { units: width, cost, align: 4 * FEW_COLUMNS });
+  const work = { units: width, cost: k * Math.max(COST.read, COST.multiply * m), align: 4 * FEW_COLUMNS };
+  if (m === 1) return run("multiplyOneRow", [sizeOf(1), k, a, from(b, bColumn), bColumn, from(c, 4), beta], work);
+  const { columns: panels } = opened ??= openRoom();
+  kernels.packColumns(a, aRow, 4, m, k, panels);
+  run("multiplyFewRows", [m, panels, sizeOf(1), k, from(b, bColumn), bColumn, from(c, 4), cRow, beta], work);
 }
 
 /** A small product, in the calling thread: descriptions of work would take longer than the work. */
@@ -116,7 +121,9 @@ function multiplySmall({ kernels }: Team, product: Product, n: number, k: number
   const { m, a, aRow, aColumn, b, bRow, bColumn, c, cRow, beta } = product;
   const { columns, rows } = opened ??= openRoom();
   if (isFew(product, k) && n % FEW_COLUMNS === 0) {
-    kernels.multiplyFewRows(m, n, k, a, aRow, b, bColumn, c, cRow, beta);
+    if (m === 1) return void kernels.multiplyOneRow(n, k, a, b, bColumn, c, beta);
+    kernels.packColumns(a, aRow, 4, m, k, columns);
+    kernels.multiplyFewRows(m, columns, n, k, b, bColumn, c, cRow, beta);
   } else if (isStored(product) && n % NR === 0) {
     kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, b, bRow, NR * 4, c, cRow, beta, rows);
   } else {
