@@ -10,8 +10,15 @@ function idling(scratches: number): number {
   });
 }
 
+/** Tokens are drawn as from logits that are all alike, so that completions have some length. */
+const drawRows: Kernels<Floats>["drawRows"] = (_logits, _rows, draws, _temperature, ids, probabilities, vocab) => {
+  draws.forEach((u, r) => ids[r] = Math.floor(u * vocab));
+  probabilities.fill(1 / vocab);
+  idling(1);
+};
+
 /** Every kernel of the interface, doing nothing; those that return a number return 0. */
-export const idle: Kernels<Floats> = new Proxy({ name: "idle", batchError: 0 } as Kernels<Floats>, {
+export const idle: Kernels<Floats> = new Proxy({ name: "idle", batchError: 0, drawRows } as Kernels<Floats>, {
   get: (target, name) => {
     if (Object.hasOwn(target, name)) return target[name as "name"];
     const scratches = String(name).startsWith("attention") ? 2 : 1; // its rows, and the segments

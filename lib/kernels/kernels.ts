@@ -155,6 +155,19 @@ export interface Kernels<A extends Floats> {
   logProbRows(logits: A, targets: Int32Array, logps: A, lse: A, vocab: number): void;
   /** logits[r, v] ← g[r]·(1[v = targets[r]] − exp(logits[r, v] − lse[r])), in place. */
   logProbRowsBackward(logits: A, targets: Int32Array, lse: A, g: A, vocab: number): void;
+  /**
+   * ids[r] ← the first token at which the cumulative softmax of the row rows[r] of logits `[R, vocab]`, divided by the
+   * temperature, is beyond draws[r] in [0, 1); probabilities[r] ← its probability, never 0. In double precision.
+   */
+  drawRows(
+    logits: A,
+    rows: Int32Array,
+    draws: Float64Array,
+    temperature: number,
+    ids: Int32Array,
+    probabilities: Float64Array,
+    vocab: number,
+  ): void;
   /** out[i] ← f(x[i]). */
   map(op: UnaryOp, x: A, out: A): void;
   /** out[i] ← a[i] ∘ b[i]; an argument of length 1 stands for all i. */

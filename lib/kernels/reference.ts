@@ -147,6 +147,39 @@ function zip(op: BinaryOp, a: Floats, b: Floats, out: Floats): void {
   for (let i = 0; i < out.length; i++) out[i] = f(a[i * aStep]!, b[i * bStep]!);
 }
 
+function drawRow(
+  logits: Floats,
+  u: number,
+  temperature: number,
+): { readonly id: number; readonly probability: number } {
+  const best = Float64Array.from(logits).reduce((a, b) => Math.max(a, b), -Infinity);
+  const weights = Float64Array.from(logits, (z) => Math.exp((z - best) / temperature));
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  let [reached, id, probability] = [0, 0, 0];
+  for (let i = 0; i < weights.length && !(u < reached); i++) {
+    const p = weights[i]! / total;
+    if (p === 0) continue;
+    [reached, id, probability] = [reached + p, i, p];
+  }
+  return { id, probability };
+}
+
+function drawRows(
+  logits: Floats,
+  rows: Int32Array,
+  draws: Float64Array,
+  temperature: number,
+  ids: Int32Array,
+  probabilities: Float64Array,
+  vocab: number,
+): void {
+  rows.forEach((row, r) => {
+    const { id, probability } = drawRow(logits.subarray(row * vocab, (row + 1) * vocab), draws[r]!, temperature);
+    ids[r] = id;
+    probabilities[r] = probability;
+  });
+}
+
 function segmentSum(x: Floats, offsets: Int32Array, out: Floats): void {
   for (let s = 0; s < out.length; s++) {
     let sum = 0;
@@ -192,6 +225,7 @@ export const reference: Kernels<Floats> = {
   ...activationKernels,
   logProbRows,
   logProbRowsBackward,
+  drawRows,
   map,
   zip,
   segmentSum,

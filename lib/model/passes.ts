@@ -12,7 +12,7 @@ import type { LanguageModel } from "./decoder.ts";
 import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
 import type { Generated, GenerateOptions } from "./generate.ts";
 import { logitsAt } from "./logps.ts";
-import { checkSampling, sampleToken, type Sampling } from "./sampling.ts";
+import { checkSampling, sampleRows, type Sampling } from "./sampling.ts";
 
 /** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
 interface Cache {
@@ -166,11 +166,15 @@ function begin({ prompt, limit }: Plan, start: number, { key, samples = 1 }: Gen
   }));
 }
 
-/** Draws the next token of a sample from a row of logits. */
-function draw(sample: Sample, logits: ArrayLike<number>, spec: Sampling): void {
-  const { id, probability } = sampleToken(logits, sample.draws[sample.ids.length] as number, spec);
-  sample.ids.push(id);
-  sample.logps.push(Math.log(probability));
+/** Draws the next token of every sample, of sample i from row `rowOf(i)` of the logits. */
+function draw(samples: readonly Sample[], logits: Tensor, rowOf: (i: number) => number, spec: Sampling): void {
+  const rows = Int32Array.from(samples, (_, i) => rowOf(i));
+  const draws = Float64Array.from(samples, (s) => s.draws[s.ids.length] as number);
+  const { ids, probabilities } = sampleRows(logits, { rows, draws }, spec);
+  samples.forEach((s, i) => {
+    s.ids.push(ids[i] as number);
+    s.logps.push(Math.log(probabilities[i] as number));
+  });
 }
 
 /** What a generation is about; groups of samples are put into `all` when their prompts' turn comes. */
@@ -198,11 +202,7 @@ export function* passes({ model, plans, options, all }: Task): Generator<void, v
   const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
     cache = scope(() => {
       const next = advance(engine, cache, pass);
-      const logits = floats(next.logits);
-      drawing.forEach((s, i) => {
-        const row = rowOf(i) * config.vocabSize;
-        draw(s, logits.subarray(row, row + config.vocabSize), spec);
-      });
+      draw(drawing, next.logits, rowOf, spec);
       return next.cache;
     });
   };

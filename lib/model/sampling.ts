@@ -1,4 +1,6 @@
 /** The distribution a token is drawn from, and the draw. */
+import { kernels } from "../kernels/provider.ts";
+import { floats, type Tensor } from "../tensor/tensor.ts";
 
 /** How tokens are drawn: temperature first, then the k most probable, then the smallest set of mass p. */
 export interface Sampling {
@@ -87,29 +89,38 @@ export function sampleAt(probs: Float64Array, u: number): number {
   return last; // u is within rounding of 1
 }
 
+/** Tokens as they were drawn, and the probability of each. */
+export interface Draws {
+  /** The tokens. */
+  readonly ids: Int32Array;
+  /** Their probabilities. */
+  readonly probabilities: Float64Array;
+}
+
 /**
- * `sampleAt` of `samplingDistribution` with the token's probability. Where no token is cut off, no more of the
- * distribution is made than it takes to reach `u`.
+ * `sampleAt` of `samplingDistribution` for some rows of logits, with the tokens' probabilities. Where no token is cut off,
+ * no more of the distribution is made than it takes to reach `u`.
+ *
+ * @param logits `[R, V]`
+ * @param rows the row that each token is drawn from
+ * @param draws `u` of each
  */
-export function sampleToken(
-  logits: ArrayLike<number>,
-  u: number,
+export function sampleRows(
+  logits: Tensor,
+  { rows, draws }: { readonly rows: Int32Array; readonly draws: Float64Array },
   spec: Sampling,
-): { readonly id: number; readonly probability: number } {
+): Draws {
   const { temperature, topK, topP } = checkSampling(spec);
-  if (temperature === 0 || topK < logits.length || topP < 1) {
-    const probs = samplingDistribution(logits, spec), id = sampleAt(probs, u);
-    return { id, probability: probs[id] as number };
+  const [all, vocab] = [floats(logits), logits.shape[1] as number];
+  const [ids, probabilities] = [new Int32Array(rows.length), new Float64Array(rows.length)];
+  if (temperature > 0 && topK >= vocab && topP === 1) {
+    kernels(logits.dtype).drawRows(all, rows, draws, temperature, ids, probabilities, vocab);
+  } else {
+    rows.forEach((row, i) => {
+      const probs = samplingDistribution(all.subarray(row * vocab, (row + 1) * vocab), spec);
+      const id = ids[i] = sampleAt(probs, draws[i] as number);
+      probabilities[i] = probs[id] as number;
+    });
   }
-  const { weights, total } = softmaxWeights(logits, temperature);
-  let cumulative = 0, id = 0, probability = 0;
-  for (let i = 0; i < weights.length; i++) {
-    const p = (weights[i] as number) / total;
-    if (p === 0) continue;
-    cumulative += p;
-    id = i;
-    probability = p;
-    if (u < cumulative) break;
-  }
-  return { id, probability };
+  return { ids, probabilities };
 }

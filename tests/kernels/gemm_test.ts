@@ -90,12 +90,12 @@ Deno.test("gemm() of no inner dimension is beta·C", () => {
 
 Deno.test("a row of gemm() has the same bits alone, in any batch and at any place; so has a column", () => {
   const draw = uniform(5);
-  const [m, n] = [37, 43];
+  const [m, n] = [80, 43];
   for (const [k, isTransposed] of [[KC + 37, false], [KC + 37, true], [2 * KC + 36, true], [64, true]] as const) {
     const bStrides = isTransposed ? transposed(k) : stored(n);
     const [a, b, whole] = [random(m * k, draw), random(k * n, draw), random(m * n, draw)];
     wasm.gemm(m, n, k, a, stored(k), b, bStrides, whole, n, 0);
-    for (const rows of [1, 2, 3, 4, 5, 8, 9, 13, 19]) {
+    for (const rows of [1, 2, 3, 4, 5, 8, 9, 13, 19, 33, 65]) {
       for (let first = 0; first + rows <= m; first += 5) {
         const part = shared(new Float32Array(rows * n));
         wasm.gemm(rows, n, k, a.subarray(first * k), stored(k), b, bStrides, part, n, 0);

@@ -115,3 +115,29 @@ Deno.test("a row's values have the same bits alone and in a batch", () => {
   };
   for (let r = 0; r < rows; r++) assertEquals(run(0, r + 1), run(r, r + 1));
 });
+
+Deno.test("drawRows() draws what the reference draws, its probability within an ulp or two, for logits of any size", () => {
+  const draw = uniform(21);
+  const count = 3000;
+  const u = Float64Array.from({ length: count }, () => (draw() + 1) / 2);
+  const rows = Int32Array.from({ length: count }, (_, i) => (i * 7) % count);
+  for (const [vocab, temperature] of [[1, 1], [2, 1], [3, 0.7], [8, 3], [17, 1]] as const) {
+    // Differences from 1e-9 to where e^z is subnormal, and beyond.
+    const logits = shared(Float32Array.from({ length: count * vocab }, () => -(10 ** (6 * draw() - 3))));
+    logits.set(vocab > 2 ? [-Infinity, 0, -745, -708].slice(0, vocab) : []);
+    const [ids, expected] = [new Int32Array(count), new Int32Array(count)];
+    const [p, exact] = [new Float64Array(count), new Float64Array(count)];
+    wasm.drawRows(logits, rows, u, temperature, ids, p, vocab);
+    reference.drawRows(logits, rows, u, temperature, expected, exact, vocab);
+    assertEquals(ids, expected);
+    const worst = p.reduce((most, x, i) => Math.max(most, Math.abs(x / exact[i]! - 1)), 0);
+    assert(worst < 3 * 2 ** -52, `${vocab} ${temperature} ${worst}`);
+  }
+});
+
+Deno.test("drawRows() draws the last token that can be where rounding leaves the sum below the draw", () => {
+  const [ids, p] = [new Int32Array(2), new Float64Array(2)];
+  const logits = shared([0, 0, 0, -Infinity, -Infinity, 5, -Infinity, -Infinity]);
+  wasm.drawRows(logits, Int32Array.of(0, 1), Float64Array.of(1 - 2 ** -53, 0), 1, ids, p, 4);
+  assertEquals([[...ids], [...p]], [[2, 1], [1 / 3, 1]]);
+});

@@ -16,7 +16,11 @@ type Kernel = (kernels: Kernels<Floats>) => readonly Float32Array[];
 
 function products(): readonly Kernel[] {
   const draw = uniform(1);
-  const sizes = [[301, 203, 300], [40, 1100, 70], [3, 1203, 515], [64, 72, 2600], [130, 9, 2100], [1, 4099, 300]];
+  const sizes = [[301, 203, 300], [40, 1100, 70], [3, 1203, 515], [64, 72, 2600], [130, 9, 2100], [1, 4099, 300], [
+    61,
+    515,
+    516,
+  ]];
   return sizes.flatMap(([m = 0, n = 0, k = 0]) => {
     const [a, b, c] = [random(m * k, draw), random(k * n, draw), random(m * n, draw)];
     const forms: readonly (readonly [Strides, Strides])[] = [[[k, 1], [n, 1]], [[k, 1], [1, k]], [[1, m], [n, 1]]];
@@ -105,6 +109,12 @@ function rows(): readonly Kernel[] {
       kernels.logProbRows(logits, ids, logps, lse, dim);
       kernels.logProbRowsBackward(logits, ids, lse, g.subarray(0, count), dim);
       return [logits, logps, lse];
+    },
+    (kernels) => {
+      const [drawn, p] = [new Int32Array(count), new Float64Array(count)];
+      const u = Float64Array.from({ length: count }, (_, i) => i / count);
+      kernels.drawRows(x, ids, u, 0.5, drawn, p, dim);
+      return [Float32Array.from(drawn), new Float32Array(p.buffer)];
     },
   ];
 }

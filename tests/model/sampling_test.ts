@@ -1,8 +1,9 @@
 /** Sampling distributions held to numbers of 60-digit arithmetic and to their laws. */
 import { assertEquals, assertLess, assertThrows } from "@std/assert";
 import fc from "fast-check";
-import { argmax, sampleAt, sampleToken, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
+import { argmax, sampleAt, sampleRows, type Sampling, samplingDistribution } from "../../lib/model/sampling.ts";
 import { key, uniform } from "../../lib/tensor/random.ts";
+import { floats, tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear, oracle } from "../oracles.ts";
 
 interface Inputs {
@@ -99,17 +100,31 @@ Deno.test("topK and topP keep what sorting all tokens by probability, then by pl
   }));
 });
 
-Deno.test("sampleToken() is sampleAt() of samplingDistribution(), with the probability, whatever is cut off", () => {
+Deno.test("sampleRows() is sampleAt() of samplingDistribution() of each row, with the probability, whatever is cut off", () => {
   const u = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
   const specs: readonly Sampling[] = [{}, { temperature: 0 }, { temperature: 1.7 }, { topK: 3 }, {
     topP: 0.8,
     topK: 5,
   }];
-  fc.assert(fc.property(logits, u, fc.constantFrom(...specs), (x, u, spec) => {
-    const probs = samplingDistribution(x, spec), id = sampleAt(probs, u);
-    assertEquals(sampleToken(x, u, spec), { id, probability: probs[id] as number });
+  fc.assert(fc.property(logits, logits, u, fc.constantFrom(...specs), (x, y, u, spec) => {
+    const vocab = Math.min(x.length, y.length),
+      drawn = { rows: Int32Array.of(1, 0, 1), draws: Float64Array.of(u, u, 0) };
+    const both = [x, y].map((row) => row.slice(0, vocab));
+    for (const dtype of ["f64", "f32"] as const) {
+      const z = tensor([2, vocab], both.flat(), dtype);
+      const { ids, probabilities } = sampleRows(z, drawn, spec);
+      drawn.rows.forEach((row, i) => {
+        const probs = samplingDistribution(floats(z).subarray(row * vocab, (row + 1) * vocab), spec);
+        assertEquals(ids[i], sampleAt(probs, drawn.draws[i] as number));
+        assertLess(Math.abs((probabilities[i] as number) / (probs[ids[i] as number] as number) - 1), 1e-14);
+      });
+    }
   }));
-  assertEquals(sampleToken([0, 0, -Infinity], 1 - 2 ** -53, {}), { id: 1, probability: 0.5 });
+  const last = { rows: Int32Array.of(0), draws: Float64Array.of(1 - 2 ** -53) };
+  for (const dtype of ["f32", "f64"] as const) {
+    const { ids, probabilities } = sampleRows(tensor([1, 3], [0, 0, -Infinity], dtype), last, {});
+    assertEquals([[...ids], [...probabilities]], [[1], [0.5]]);
+  }
 });
 
 Deno.test("temperature 0 takes the most probable token, the first of equals", () => {

@@ -30,3 +30,13 @@ export function withInts(ints: Int32Array, body: (address: number) => void): voi
     body(offset);
   });
 }
+
+/** Room for integers in the innermost region. */
+export function integers(length: number): Int32Array {
+  return new Int32Array(buffer, allocate(4 * length).offset, length);
+}
+
+/** Room for doubles in the innermost region. */
+export function doubles(length: number): Float64Array {
+  return new Float64Array(buffer, allocate(8 * length).offset, length);
+}

@@ -90,7 +90,13 @@ export const f32 = {
 
 /** 64-bit floats, for long sums. */
 export const f64 = {
+  of: (x: number): Value<"f64"> => value("f64", 0x44, bytesOf(Float64Array.of(x))),
+  load: (at: Address, offset = 0): Value<"f64"> => value("f64", memory([0x2b], at, offset)),
+  store: (at: Address, x: Value<"f64">, offset = 0): Code => [addressCode(at), x.code, 0x39, 0, unsigned(offset)],
+  eq: op2<"f64", "i32">("i32", 0x61),
+  lt: op2<"f64", "i32">("i32", 0x63),
   add: op2<"f64", "f64">("f64", 0xa0),
+  div: op2<"f64", "f64">("f64", 0xa3),
 };
 
 // ── vectors ──
@@ -116,6 +122,8 @@ export const v128 = {
   load32Splat: load(9),
   /** One float in lane 0, zeros elsewhere. */
   load32Zero: load(92),
+  /** Two floats in lanes 0 and 1, zeros elsewhere. */
+  load64Zero: load(93),
   /** Four unsigned integers of 16 bits, widened to 32. */
   load16x4: load(4),
   store: store(11),
@@ -175,10 +183,26 @@ export const i32x4 = {
 
 /** Vectors of two 64-bit floats. */
 export const f64x2 = {
+  of: (x: number): Vector => value("v128", simd(12), Array(2).fill(bytesOf(Float64Array.of(x)))),
+  splat: (x: Value<"f64">): Vector => value("v128", x.code, simd(20)),
+  lt: vector2(73),
+  floor: vector1(117),
+  trunc: vector1(122),
+  sub: vector2(241),
+  div: vector2(243),
+  /** a < b ? b : a; NaN in `a` stays. */
+  pmax: vector2(247),
   lane: (lane: number, x: Vector): Value<"f64"> => value("f64", x.code, simd(33), lane),
   promote: vector1(95),
   add: vector2(240),
   mul: vector2(242),
+};
+
+/** Vectors of two 64-bit integers. */
+export const i64x2 = {
+  of: (x: bigint): Vector => value("v128", simd(12), Array(2).fill(bytesOf(BigInt64Array.of(x)))),
+  shl: shift(203),
+  add: vector2(206),
 };
 
 // ── control ──

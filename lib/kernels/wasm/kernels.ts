@@ -3,14 +3,14 @@
 import type { Floats, Kernels } from "../kernels.ts";
 import { allocate, withScratch } from "../memory.ts";
 import { reference } from "../reference.ts";
-import { at, atBits, withInts } from "./arrays.ts";
+import { at, atBits, doubles, integers, withInts } from "./arrays.ts";
 import { attentions } from "./attentions.ts";
 import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
 import { compile, type Name } from "./module.ts";
 import { multiplication } from "./multiply.ts";
 import { openTeam, type Team, type TeamOptions } from "./team.ts";
-import { type Argument, from, sizeOf, upTo } from "./work.ts";
+import { type Argument, from, own, sizeOf, upTo } from "./work.ts";
 
 const isUnary = (op: string): op is typeof unaryOps[number] => (unaryOps as readonly string[]).includes(op);
 
@@ -25,6 +25,7 @@ const COST = {
   norm: 0.8,
   normBackward: 1.2,
   rotary: 0.6,
+  draw: 4,
 };
 
 /** Elements are cut at cache lines, so that no two threads write into one. */
@@ -139,7 +140,7 @@ function norms(team: Team): Pick<Kernels<Floats>, Norms> {
   };
 }
 
-type Tokens = "widen" | "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward";
+type Tokens = "drawRows" | "widen" | "gatherRows" | "scatterAddRows" | "rotary" | "logProbRows" | "logProbRowsBackward";
 
 function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
   return {
@@ -166,6 +167,20 @@ function tokens(team: Team): Pick<Kernels<Floats>, Tokens> {
         const arrays = [from(at(logits), vocab * 4), from(ids, 4), from(at(logps), 4), from(at(lse), 4)];
         const work = { units: targets.length, cost: COST.exp * vocab };
         team.run("logProbRows", [...arrays, sizeOf(1), vocab * 4], work);
+      }),
+    drawRows: (logits, rows, draws, temperature, ids, probabilities, vocab) =>
+      withScratch(() => {
+        const [count, weights] = [rows.length, 16 * Math.ceil(vocab / 2)];
+        const [drawn, into] = [doubles(2 * count), integers(2 * count)];
+        const room = own(allocate(weights * team.threads).offset, weights);
+        drawn.set(draws);
+        into.set(rows);
+        const places = [from(into.byteOffset, 4), from(drawn.byteOffset, 8)];
+        const results = [from(into.byteOffset + 4 * count, 4), from(drawn.byteOffset + 8 * count, 8)];
+        const work = { units: count, cost: COST.draw * vocab };
+        team.run("drawRows", [at(logits), ...places, ...results, sizeOf(1), vocab * 4, temperature, room], work);
+        ids.set(into.subarray(count));
+        probabilities.set(drawn.subarray(count));
       }),
     logProbRowsBackward: (logits, targets, lse, g, vocab) =>
       withInts(targets, (ids) => {

@@ -5,6 +5,7 @@ import type { BinaryOp } from "../kernels.ts";
 import { memory } from "../memory.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
+import { drawRows } from "./draw.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
 import { multiplyFewRows, multiplyOneRow } from "./few_rows.ts";
@@ -45,6 +46,7 @@ const named = {
   layerNorm,
   layerNormBackward,
   rotary: rows.rotary,
+  drawRows,
   logProbRows: rows.logProbRows,
   logProbRowsBackward: rows.logProbRowsBackward,
 } satisfies Record<string, Func>;
