@@ -100,6 +100,7 @@ export {
   type GenerateOptions,
   generateTokens,
 } from "./lib/model/generate.ts";
+export { type Continued, conversing, type DrawTokens } from "./lib/model/conversing.ts";
 export { argmax, type Sampling, samplingDistribution } from "./lib/model/sampling.ts";
 
 // Optimizers: transforms of gradients, and schedules.

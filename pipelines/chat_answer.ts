@@ -1,14 +1,5 @@
 /** Answers of a model, as their tokens are drawn. */
-import {
-  decodeCompletion,
-  encodePrompt,
-  endIds,
-  endsOf,
-  generateTokens,
-  type Key,
-  type Message,
-  textStream,
-} from "../mod.ts";
+import { decodeCompletion, encodePrompt, endIds, endsOf, type Key, type Message, textStream } from "../mod.ts";
 import type { ChatModel } from "./chat_model.ts";
 
 /** How to answer. */
@@ -48,7 +39,7 @@ export async function answer(
   const { prompt, forgotten } = fitting(model, messages);
   const sampling = { ...options, ...endsOf(tokenizer), ...topK > 0 && { topK }, key };
   const ends = endIds(tokenizer);
-  const [stream, ids, tokens] = [textStream(tokenizer), [] as number[], generateTokens(model, prompt, sampling)];
+  const [stream, ids, tokens] = [textStream(tokenizer), [] as number[], model.draw(prompt, sampling)];
   let waited = performance.now();
   let drawn = tokens.next();
   for (; !drawn.done && !signal.aborted; drawn = tokens.next()) {

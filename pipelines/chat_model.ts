@@ -1,5 +1,7 @@
 /** A model that one can talk to. */
 import {
+  conversing,
+  type DrawTokens,
   type Failure,
   finish,
   inputFailure,
@@ -18,6 +20,8 @@ import { worldPolicy } from "../fixtures/world/shipped.ts";
 export interface ChatModel extends LanguageModel {
   readonly name: string;
   readonly tokenizer: Tokenizer;
+  /** Draws its answers; it reads of a conversation only what it has not read before. */
+  readonly draw: DrawTokens;
 }
 
 /**
@@ -32,7 +36,8 @@ export async function loadChatModel(
   if (name === null) {
     const { config, tokenizer, policy } = worldPolicy();
     remark("Talking to the fixture world's policy, of 0.6 million parameters: ask it where Otto lives");
-    return right({ name: "the fixture world's policy", config, tokenizer, params: policy });
+    const model = { config, params: policy };
+    return right({ name: "the fixture world's policy", ...model, tokenizer, draw: conversing(model) });
   }
   const running = run(loadPolicy(() => loadModel(name), { name }), { seed: 0, given: {} });
   const loaded = await finish(running, (event) => {
@@ -48,5 +53,6 @@ export async function loadChatModel(
       `Cannot talk to ${name} as it must have a tokenizer: put its tokenizer.json beside the weights`,
     );
   }
-  return right({ name, config, tokenizer, params: policy });
+  const model = { config, params: policy };
+  return right({ name, ...model, tokenizer, draw: conversing(model) });
 }

@@ -6,7 +6,7 @@ import { SEGMENT } from "../kernels/kernels.ts";
 import { fold, type Key, uniform } from "../tensor/random.ts";
 import { pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
-import { consume, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { consume, dispose, floats, type Tensor, zeros } from "../tensor/tensor.ts";
 import { attentionShape, type DecoderConfig } from "./architecture.ts";
 import type { LanguageModel } from "./decoder.ts";
 import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
@@ -15,7 +15,7 @@ import { logitsAt } from "./logps.ts";
 import { checkSampling, sampleRows, type Sampling } from "./sampling.ts";
 
 /** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
-interface Cache {
+export interface Cache {
   readonly keys: readonly Tensor[];
   readonly values: readonly Tensor[];
 }
@@ -68,15 +68,21 @@ function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): 
   return { cache: { keys, values }, logits: logitsAt(gatherRows(hidden, pass.wanted), { params, config }) };
 }
 
-/** The pass over some prompts at once, whose rows of the cache begin at `starts`. */
-function prefill(prompts: readonly Int32Array[], starts: readonly number[]): Pass {
-  const { ids, positions, segments } = pack(prompts.map((prompt) => ({ prompt, completions: [] })));
+/**
+ * The pass over some prompts at once, whose rows of the cache begin at `starts`, without their first `known` tokens, whose
+ * rows are there already.
+ */
+function prefill(prompts: readonly Int32Array[], starts: readonly number[], known: number): Pass {
+  const rest = prompts.map((prompt) => prompt.subarray(known));
+  const { ids, positions, segments } = pack(rest.map((prompt) => ({ prompt, completions: [] })));
   const ends = prompts.map((_, i) => segments[i * SEGMENT + 1] as number);
   return {
     ids,
-    positions,
-    segments: Int32Array.from(ends.flatMap((end, i) => [ends[i - 1] ?? 0, end, 0, 0, starts[i] as number, 0])),
-    rows: Int32Array.from(prompts.flatMap((prompt, i) => Array.from(prompt, (_, t) => (starts[i] as number) + t))),
+    positions: positions.map((at) => at + known),
+    segments: Int32Array.from(ends.flatMap((end, i) => [ends[i - 1] ?? 0, end, 0, 0, starts[i] as number, known])),
+    rows: Int32Array.from(
+      rest.flatMap((prompt, i) => Array.from(prompt, (_, t) => (starts[i] as number) + known + t)),
+    ),
     wanted: Int32Array.from(ends, (end) => end - 1),
   };
 }
@@ -183,10 +189,28 @@ export interface Task {
   readonly plans: readonly Plan[];
   readonly options: GenerateOptions;
   readonly all: (readonly Sample[])[];
+  /** The cache of another generation whose first tokens are those of the only prompt, and how many; it is used up. */
+  readonly known?: { readonly cache: Cache; readonly tokens: number } | undefined;
+  /** Told the cache after each pass, before its tokens are taken. */
+  readonly onPass?: (cache: Cache) => void;
+}
+
+/** A cache of empty layers, the first rows of which are those of another, which is used up layer by layer. */
+function grown(layers: number, empty: () => Tensor, known: Task["known"]): Cache {
+  const all = (old?: readonly Tensor[]): readonly Tensor[] =>
+    Array.from({ length: layers }, (_, i) => {
+      const layer = empty(), before = old?.[i], width = layer.shape[1] as number;
+      if (before === undefined) return layer;
+      const kept = floats(before).subarray(0, (known?.tokens ?? 0) * width);
+      const copied = consume(layer, (out) => out.set(kept));
+      dispose(before);
+      return copied;
+    });
+  return { keys: all(known?.cache.keys), values: all(known?.cache.values) };
 }
 
 /** A generation pass by pass: each draws a token for the samples that go on. */
-export function* passes({ model, plans, options, all }: Task): Generator<void, void> {
+export function* passes({ model, plans, options, all, known, onPass = () => {} }: Task): Generator<void, void> {
   const spec = checkSampling(options);
   const { config, params } = model;
   const { kvHeads, headDim } = config.attention;
@@ -196,8 +220,7 @@ export function* passes({ model, plans, options, all }: Task): Generator<void, v
   const length = plans.reduce((n, { prompt, limit }) => Math.max(n, prompt.length + limit), 0);
   const engine = { ...model, rotary: rotaryTables(config, length, dtype) };
   const { places, rows } = placesOf(plans, options);
-  const empty = (): Tensor[] => params.layers.map(() => zeros(dtype, [rows, kvHeads * headDim]));
-  let cache: Cache = { keys: empty(), values: empty() };
+  let cache = grown(params.layers.length, () => zeros(dtype, [rows, kvHeads * headDim]), known);
   /** One pass, after which sample i draws from the logits of row `rowOf(i)`. */
   const step = (pass: Pass, drawing: readonly Sample[], rowOf: (i: number) => number): void => {
     cache = scope(() => {
@@ -205,6 +228,7 @@ export function* passes({ model, plans, options, all }: Task): Generator<void, v
       draw(drawing, next.logits, rowOf, spec);
       return next.cache;
     });
+    onPass(cache);
   };
   let running: readonly (readonly Sample[])[] = [];
   while (running.length > 0 || all.length < plans.length) {
@@ -212,7 +236,11 @@ export function* passes({ model, plans, options, all }: Task): Generator<void, v
     if (entering.length > 0) {
       const starts = places.splice(0, entering.length);
       const begun = entering.map((plan, i) => begin(plan, starts[i] as number, options));
-      step(prefill(entering.map(({ prompt }) => prompt), starts), begun.flat(), (i) => Math.floor(i / samples));
+      step(
+        prefill(entering.map(({ prompt }) => prompt), starts, known?.tokens ?? 0),
+        begun.flat(),
+        (i) => Math.floor(i / samples),
+      );
       all.push(...begun);
       running = [...running, ...begun];
       yield;

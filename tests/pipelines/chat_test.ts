@@ -1,6 +1,6 @@
 /** Conversations through the command line. */
 import { assert, assertEquals } from "@std/assert";
-import { decodePair, readPairs } from "../../mod.ts";
+import { conversing, decodePair, type DrawTokens, readPairs } from "../../mod.ts";
 import { command } from "../../pipelines/chat.ts";
 import { lineReader } from "../../pipelines/chat_input.ts";
 import { chat } from "../../pipelines/chat_session.ts";
@@ -119,6 +119,30 @@ Deno.test("wrong flags are sentences with exit code 2, and --help shows them all
   for (const name of Object.keys(settings.fields)) {
     assert(out.includes(`--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`));
   }
+});
+
+Deno.test("each turn reads of the conversation what is new, and answers as if it had read it all", async () => {
+  const loaded = await loadChatModel(null, () => {});
+  assert(loaded._tag === "Right");
+  const model = loaded.right, lengths: (readonly [prompt: number, computed: number, answer: number])[] = [];
+  const told = async (draw: DrawTokens): Promise<string> => {
+    const { terminal, said } = scripted("", QUESTIONS);
+    const values = { ...settings.values, seed: 3, maxNewTokens: 12 };
+    assertEquals(await chat(terminal, values, { models: [{ ...model, draw }], record: undefined }), 0);
+    return said().out;
+  };
+  const remembered = await told(function* (prompt, options): ReturnType<DrawTokens> {
+    const end = yield* model.draw(prompt, options);
+    lengths.push([prompt.length, end.computed, end.ids.length]);
+    return end;
+  });
+  const forgetful = await told((prompt, options) => conversing(model)(prompt, options));
+  assertEquals(remembered, forgetful);
+  assertEquals(lengths.length, 3);
+  lengths.forEach(([prompt, computed], i) => {
+    const [before, , answer] = lengths[i - 1] ?? [0, 0, 1];
+    assertEquals(computed, prompt - before - (answer - 1)); // the newest token of an answer was not read yet
+  });
 });
 
 /** A conversation with two models called one and two, which are the same but for their draws. */
