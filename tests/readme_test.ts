@@ -94,10 +94,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the README says of the main job, of PPO and of speed what their evidence files say, figure by figure",
+  name:
+    "the README says of the main job, of PPO, of speed and of the kernels what their evidence files say, figure by figure",
   ignore,
   fn: async () => {
-    assertEquals(evidenceIn(readme).map(({ name }) => name), ["dpo", "ppo", "speed"]);
+    assertEquals(evidenceIn(readme).map(({ name }) => name), ["dpo", "ppo", "speed", "kernels"]);
     const read = (name: string): Promise<string> => Deno.readTextFile(new URL(`tests/evidence/${name}`, ROOT));
     assertEquals(words(readme), words(await withEvidence(readme, read)));
   },

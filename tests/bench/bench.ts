@@ -20,12 +20,10 @@ import {
   type Stage,
 } from "../../mod.ts";
 import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
-import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
-import { defaultThreads, type KernelOptions, kernels } from "../../lib/kernels/provider.ts";
-import { reference } from "../../lib/kernels/reference.ts";
-import { random, shared, uniform } from "../kernels/arrays.ts";
+import { defaultThreads, type KernelOptions } from "../../lib/kernels/provider.ts";
 import { contest, type Contestant, tableOf, type Work } from "./contest.ts";
-import { openPeers, type Peer } from "./peers_js.ts";
+import { openPeers } from "./peers_js.ts";
+import { forms, nameOf, type Product, productWork } from "./products.ts";
 import { pairs, realTokens, shapes, tokens } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
@@ -52,59 +50,6 @@ async function openContestants(): Promise<
     missing.push(...typeof remarks === "string" ? [remarks] : remarks);
   }
   return { found, missing };
-}
-
-const nameOf = ({ backend, threads }: KernelOptions): string => `${backend} ${threads}`;
-
-/** Seconds that some calls of a product take together. */
-const LONG = 0.05;
-
-interface Product {
-  readonly sizes: readonly [m: number, n: number, k: number];
-  readonly form: string;
-}
-
-/** A product as a call by any provider. */
-function productOf({ sizes: [m, n, k], form }: Product): (by: Kernels<Floats>) => () => void {
-  const [a, b, c] = [random(m * k, uniform(1)), random(k * n, uniform(2)), shared(new Float32Array(m * n))];
-  const [aStrides, bStrides]: Strides[] = [form[0] === "N" ? [k, 1] : [1, m], form[1] === "N" ? [n, 1] : [1, k]];
-  return ({ gemm }) => () => gemm(m, n, k, a, aStrides!, b, bStrides!, c, n, 0);
-}
-
-function productWork(product: Product, found: readonly KernelOptions[], peers: readonly Peer[]): Work {
-  const { sizes: [m, n, k], form } = product;
-  const one = 2 * m * n * k / 1e9; // 10⁹ operations
-  const call = productOf(product);
-  /** Some work at about so many GFLOP/s: to make all ready, and then for a while. */
-  const turn = async (work: (times: number) => void | Promise<void>, speed = 20): Promise<readonly number[]> => {
-    const times = Math.ceil(LONG * speed / one);
-    await work(times);
-    const start = performance.now();
-    await work(times);
-    return [1000 * times * one / (performance.now() - start)];
-  };
-  const repeated = (call: () => void) => (times: number): void => {
-    for (let i = 0; i < times; i++) call();
-  };
-  const others = m === n && n === k ? peers : [];
-  return {
-    name: `[${m}×${k}]·[${k}×${n}] ${form}`,
-    unit: "GFLOP/s",
-    contestants: [
-      { name: "reference", turn: () => turn(repeated(call(reference)), 2) },
-      ...others.map(({ name, square }) => {
-        const work = square(m, [form[0] === "T", form[1] === "T"]);
-        return { name, turn: () => turn(work) };
-      }),
-      ...found.map((options) => ({
-        name: nameOf(options),
-        turn: async () => {
-          await openKernels(options);
-          return turn(repeated(call(kernels("f32"))), 50);
-        },
-      })),
-    ],
-  };
 }
 
 const rows = pairs("S", pairsInStep * steps);
@@ -179,11 +124,9 @@ function wholeWorks(found: readonly KernelOptions[]): readonly Work[] {
 
 const { found, missing } = await openContestants();
 const { peers, missing: missingPeers } = await openPeers();
-const forms = ["NN", "NT", "TN"];
-const square = (n: number): readonly Product[] => forms.map((form) => ({ sizes: [n, n, n], form }));
-const layer = forms.map((form): Product => ({ sizes: [2048, 688, 256], form }));
+const sizes: readonly Product["sizes"][] = [[64, 64, 64], [512, 512, 512], [2048, 688, 256]];
 const works = [
-  ...[...square(64), ...square(512), ...layer].map((product) => productWork(product, found, peers)),
+  ...sizes.flatMap((sizes) => forms.map((form) => productWork({ sizes, form }, found, peers))),
   ...wholeWorks(found),
 ].filter(({ name }) => flags.only === undefined || name.includes(flags.only));
 

@@ -13,6 +13,7 @@
 import { parseArgs } from "@std/cli";
 import { defaultThreads } from "../../../lib/kernels/provider.ts";
 import { contest, type Contestant, type Row, tableOf, type Work } from "../contest.ts";
+import { type Machine, machine } from "../machine.ts";
 import { pairs, shapes } from "../workload.ts";
 
 const flags = parseArgs(Deno.args, {
@@ -121,14 +122,12 @@ function generateWork(shape: Shape, batch: number, steps: number): Work {
 }
 
 /** What the figures were taken on, and with. */
-async function setting(): Promise<{ readonly load: readonly number[] }> {
-  const cpu = (await Deno.readTextFile("/proc/cpuinfo")).match(/model name\s*: (.*)/)?.[1] ?? "";
+async function setting(): Promise<Machine> {
   const versions = "import json, torch, transformers, trl; " +
     "print(json.dumps({m.__name__: m.__version__ for m in (torch, transformers, trl)}))";
   return {
-    ...{ cpu, cores: navigator.hardwareConcurrency, deno: Deno.version.deno },
+    ...await machine(),
     ...JSON.parse((await output(python, ["-c", versions])).trim().split("\n").at(-1)!),
-    load: Deno.loadavg().map((x) => Math.round(100 * x) / 100),
   };
 }
 
