@@ -1,10 +1,23 @@
 /** The backward walk: from a scalar to the gradients of its parameters. */
 import { kernels } from "../kernels/provider.ts";
 import { joinMeans, type Mean, type Means } from "../tensor/mean.ts";
-import { alias, build, consume, floats, item, scalar, showShape, size, type Tensor, zeros } from "../tensor/tensor.ts";
+import {
+  addressOf,
+  alias,
+  build,
+  consume,
+  dispose,
+  floats,
+  item,
+  scalar,
+  showShape,
+  size,
+  type Tensor,
+  zeros,
+} from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { treeMap } from "../tensor/tree.ts";
-import { nodeOf, traceLeaf } from "./primitive.ts";
+import { type Node, nodeOf, traceLeaf } from "./primitive.ts";
 
 /** What a loss returns: a differentiable sum with its count, divided once, and metrics under the field's names. */
 export interface Loss {
@@ -51,22 +64,49 @@ function addInto(a: Tensor, b: Tensor): Tensor {
   return consume(a, (out) => kernels(a.dtype).zip("add", out, floats(b), out));
 }
 
-/** Gradients by every traced leaf that leads to `root`, from the gradient of root itself. */
+/** What a node sends its parents, and which of it is new memory: the rest are values of the forward pass, or g itself. */
+function contributionsOf({ parents, vjp }: Node, g: Tensor): readonly [readonly (Tensor | undefined)[], Set<Tensor>] {
+  let inside: readonly (Tensor | undefined)[] = [];
+  const sent = scope(() => inside = vjp(g, parents.map((p) => nodeOf(p) !== undefined)));
+  return [sent, new Set(sent.filter((c, i): c is Tensor => c !== undefined && c !== inside[i]))];
+}
+
+/**
+ * Gradients by every traced leaf that leads to `root`, from the gradient of root itself. A gradient that the walk made
+ * gives its memory back when no tensor waits for it any more, so the walk takes little more than those of the leaves.
+ */
 export function backward(root: Tensor, gradient: Tensor): ReadonlyMap<Tensor, Tensor> {
   const grads = new Map<Tensor, Tensor>([[root, gradient]]);
+  const holders = new Map<number, number>(); // of each gradient that the walk made, by its address
+  const hold = (g: Tensor, by: 1 | -1): void => {
+    const at = addressOf(g), before = holders.get(at);
+    if (before === undefined) return;
+    holders.set(at, before + by);
+    if (before + by === 0 && holders.delete(at)) dispose(g);
+  };
+  const made = (g: Tensor): Tensor => {
+    holders.set(addressOf(g), 1);
+    return g;
+  };
+  const send = (to: Tensor, g: Tensor): void => {
+    const before = grads.get(to);
+    if (before === undefined) hold(g, 1);
+    const alone = before !== undefined && holders.get(addressOf(before)) === 1;
+    grads.set(to, before === undefined ? g : alone ? addInto(before, g) : made(plus(before, g)));
+    if (before !== undefined && !alone) hold(before, -1);
+  };
   for (const t of inOrder(root).toReversed()) {
-    const { parents, vjp } = nodeOf(t) as NonNullable<ReturnType<typeof nodeOf>>;
-    if (parents.length === 0) continue;
-    const g = grads.get(t);
-    if (g === undefined) continue;
-    grads.delete(t);
-    const contributions = vjp(g, parents.map((p) => nodeOf(p) !== undefined));
-    parents.forEach((parent, i) => {
-      const contribution = contributions[i];
-      if (nodeOf(parent) === undefined || contribution === undefined) return;
-      const before = grads.get(parent);
-      grads.set(parent, before === undefined ? contribution : plus(before, contribution));
+    const node = nodeOf(t) as Node, g = grads.get(t);
+    if (node.parents.length === 0 || g === undefined) continue;
+    const [sent, fresh] = contributionsOf(node, g);
+    fresh.forEach(made);
+    node.parents.forEach((parent, i) => {
+      const contribution = sent[i];
+      if (nodeOf(parent) !== undefined && contribution !== undefined) send(parent, contribution);
     });
+    fresh.forEach((own) => hold(own, -1));
+    grads.delete(t);
+    hold(g, -1);
   }
   return grads;
 }

@@ -9,7 +9,7 @@
 
 const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
 const SLAB = 1 << 22;
-const LARGE = SLAB / 4;
+const LARGE = SLAB / 64;
 const ALIGN = 64; // a cache line, and enough for any vector load
 
 /**
@@ -277,10 +277,12 @@ export function passOn(from: object, to: object, block: Block): void {
   collector.register(to, block, to);
 }
 
-/** Frees a block outside all regions now instead of when its view is collected. */
-export function freeNow(view: object, block: Block): void {
-  const known = block.region === root ? collector.unregister(view) : block.region === dry?.root;
-  if (known) release(block.offset, block.bytes);
+/** Frees a block now instead of when its view is collected or its region ends; a small one in a region stays. */
+export function freeNow(view: object, { offset, bytes, region }: Block): void {
+  const known = region === root
+    ? collector.unregister(view)
+    : region === dry?.root || (region as OpenRegion).large.delete(offset);
+  if (known) release(offset, bytes);
 }
 
 /** Runs `body` with scratch memory that is free again afterwards. */

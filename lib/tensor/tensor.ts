@@ -209,7 +209,10 @@ export function consume(t: Tensor, write: (numbers: Floats) => void): Tensor {
   return consumeAll([t], write)[0];
 }
 
-/** Frees a tensor's memory now if it lives outside all scopes; it throws when read afterwards. */
+/**
+ * Frees a tensor's memory now, or with its scope if it is small; it throws when read afterwards. Only the holder of the
+ * sole references may dispose of it.
+ */
 export function dispose(t: Tensor | HalfTensor): void {
   const storage = storageOf(t);
   storage.consumed = true;
