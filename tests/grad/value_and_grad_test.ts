@@ -1,0 +1,60 @@
+import { assertEquals, assertLess } from "@std/assert";
+import { memoryUse, watchMemory } from "../../lib/kernels/memory.ts";
+import {
+  add,
+  derive,
+  mul,
+  neg,
+  reshape,
+  scope,
+  square,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+  valueAndGrad,
+} from "../../mod.ts";
+
+const N = 1 << 18; // 1 MiB of 32-bit numbers: a block of its own
+const MIB = 2 ** 20;
+const ramp = (dtype: "f32" | "f64" = "f32"): Tensor =>
+  tensor([N], Float64Array.from({ length: N }, (_, i) => (i % 7) - 3), dtype);
+
+/** The gradient of Σ f(x) by x. */
+const gradient = (f: (x: Tensor) => Tensor, x: Tensor): Tensor =>
+  valueAndGrad((p: { x: Tensor }) => ({ loss: { sum: sum(f(p.x)), count: 1 }, metrics: {} }))({ x }).grads.x;
+
+Deno.test("the backward walk through 24 layers takes the memory of three gradients, not of 24", () => {
+  const x = ramp();
+  const deep = (value: Tensor): Tensor => Array.from({ length: 24 }).reduce((y: Tensor) => neg(y), value);
+  const peak = scope(() => {
+    const before = memoryUse().bytes;
+    watchMemory();
+    gradient(deep, x);
+    return memoryUse().highWater - before;
+  });
+  assertLess(24 * MIB, peak); // values of the forward pass
+  assertLess(peak, (24 + 3) * MIB + 3 * 4 * MIB); // small ones come in slabs of 4 MiB, one a scope
+});
+
+Deno.test("gradients that are one memory on their way to two tensors arrive at both", () => {
+  const x = ramp("f64");
+  // y + y sends g itself twice, reshape() an alias of it; d/dx of (2x)² + 2x·x − (2x + 2x) is 8x + 4x − 4
+  const f = (value: Tensor): Tensor => {
+    const y = add(value, value), same = reshape(reshape(y, [2, N / 2]), [N]);
+    return sub(add(mul(y, same), mul(y, value)), add(same, y));
+  };
+  assertEquals(gradient(f, x).data.slice(), x.data.slice().map((v) => 12 * v - 4));
+});
+
+Deno.test("a primitive may send a value of the forward pass as a gradient: it stays", () => {
+  const x = ramp("f64");
+  // ½x²; its derivative is x itself, if it is summed alone
+  const half = (value: Tensor, kept: Tensor): Tensor =>
+    derive(tensor([N], value.data.slice().map((v) => v * v / 2), "f64"), [value], () => [kept]);
+  const f = (value: Tensor): Tensor => {
+    const y = neg(value);
+    return add(square(y), half(y, y)); // dy: 2y + y
+  };
+  assertEquals(gradient(f, x).data.slice(), x.data.slice().map((v) => 3 * v));
+});
