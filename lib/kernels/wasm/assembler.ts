@@ -238,7 +238,7 @@ type Params<P extends Readonly<Record<string, Type>>> = { readonly [K in keyof P
 
 /**
  * A function: `write` gets its parameters by name and a maker of locals, and returns the statements. It is called when
- * the function is first encoded, as a program that only imports the kernels should not wait for them.
+ * the function is encoded, as a program that only imports the kernels should not wait for them.
  */
 export function func<const P extends Readonly<Record<string, Type>>>(
   name: string,
@@ -247,7 +247,7 @@ export function func<const P extends Readonly<Record<string, Type>>>(
   results: readonly Type[] = [],
 ): Func {
   const count = Object.keys(params).length;
-  const written = (): Pick<Func, "locals" | "body"> => {
+  const written = (): ReturnType<Func["write"]> => {
     const types: Type[] = [];
     const local: NewLocal = (type) => {
       const index = unsigned(types.push(type) - 1);
@@ -257,14 +257,5 @@ export function func<const P extends Readonly<Record<string, Type>>>(
     const body = write(Object.fromEntries(entries), local);
     return { locals: types.slice(count), body };
   };
-  let once: ReturnType<typeof written> | undefined;
-  return {
-    ...{ name, params: Object.values(params), results },
-    get locals() {
-      return (once ??= written()).locals;
-    },
-    get body() {
-      return (once ??= written()).body;
-    },
-  };
+  return { name, params: Object.values(params), results, write: written };
 }

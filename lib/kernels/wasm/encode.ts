@@ -33,8 +33,8 @@ export interface Func {
   readonly name: string;
   readonly params: readonly Type[];
   readonly results: readonly Type[];
-  readonly locals: readonly Type[];
-  readonly body: Code;
+  /** Its variables beside the parameters, and its statements: made anew, as they are large and needed once. */
+  readonly write: () => { readonly locals: readonly Type[]; readonly body: Code };
 }
 
 /** An unsigned integer in LEB128: seven bits a byte, the low ones first; the high bit says that more follow. */
@@ -125,14 +125,15 @@ export function encodeModule(
   };
   const byte = (type: Type): number[] => [valueTypes[type === "address" ? target.address : type]];
   const signature = (f: Func): Bytes => joined([[0x60], vector(f.params.map(byte)), vector(f.results.map(byte))]);
-  const body = (f: Func): Bytes => {
-    const { read, count, set } = constants(f.params.length + f.locals.length);
-    const code = flatten(f.body, read);
-    const locals = [...f.locals, ...Array<Type>(count()).fill("v128")];
-    return sized(joined([vector(locals.map((type) => [1, ...byte(type)])), set(), code, [0x0b]]));
+  const bodyOf = (f: Func): Bytes => {
+    const { locals, body } = f.write();
+    const { read, count, set } = constants(f.params.length + locals.length);
+    const code = flatten(body, read);
+    const all = [...locals, ...Array<Type>(count()).fill("v128")];
+    return sized(joined([vector(all.map((type) => [1, ...byte(type)])), set(), code, [0x0b]]));
   };
   const bodies: Bytes[] = [];
-  for (const f of funcs) bodies.push(body(f)); // grows as calls are met
+  for (const f of funcs) bodies.push(bodyOf(f)); // grows as calls are met
   const limits = 0x01 + (shared ? 0x02 : 0) + (target.address === "i32" ? 0 : 0x04);
   // A maximum that is the size tells engines the size.
   const memory = [...text("env"), ...text("memory"), 0x02, limits, ...unsigned(pages), ...unsigned(pages)];
