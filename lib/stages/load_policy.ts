@@ -79,6 +79,14 @@ export function loadPolicy<M extends StoredModel>(
     }
     const size = `${parameterCount(config).toLocaleString("en")} parameters`;
     emit({ type: "remark", message: `${name}: ${size}, content hash ${own}` });
+    const asked = form.json.max_position_embeddings;
+    if (typeof asked === "number" && asked > config.contextLength) {
+      const most = config.contextLength.toLocaleString("en");
+      emit({
+        type: "remark",
+        message: `${name} reads at most ${most} tokens here: in longer texts its angles are others`,
+      });
+    }
     emit({ type: "setting", name: "modelHash", value: own });
     const fitted = { ...config, contextLength: Math.min(config.contextLength, contextLength) };
     return right({ config: fitted, tokenizer: tokenizer.right, policy: params, form });

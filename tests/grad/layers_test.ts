@@ -83,6 +83,31 @@ Deno.test("rotaryTable() keeps, blends or divides a frequency by the turns it ma
   near(angles({ type: "linear", factor: 4 }), [0.25, 0.025, 0.0025, 0.00025]);
 });
 
+Deno.test("rotaryTable() by YaRN and LongRoPE divides frequencies pair by pair, and scales cosines and sines", () => {
+  // theta 10^4, four pairs. The pair that makes r turns in 200 tokens is number ln(200 / 2πr) / ln 10: 0.903 of 4, 1.805 of ½.
+  const base = {
+    type: "yarn",
+    factor: 8,
+    betaFast: 4,
+    betaSlow: 0.5,
+    originalContextLength: 200,
+    attentionFactor: 0.5,
+  } as const;
+  const table = (scaling: RotaryScaling, positions = 2): number[] => [
+    ...rotaryTable(positions, { headDim: 8, theta: 1e4, dtype: "f64", scaling }).sin.data.slice(4),
+  ];
+  const at = (turns: number): number => Math.log10(200 / (2 * Math.PI * turns));
+  const sines = (kept: readonly number[]): number[] => kept.map((k, j) => 0.5 * Math.sin(10 ** -j * (k + (1 - k) / 8)));
+  const near = (actual: number[], expected: number[]): void =>
+    expected.forEach((x, i) => assertAlmostEquals(actual[i] ?? NaN, x, 1e-15));
+  near(table({ ...base, truncate: true }), sines([1, 0.5, 0, 0])); // from 0 to 2
+  near(table({ ...base, truncate: false }), sines([1, 1 - (1 - at(4)) / (at(0.5) - at(4)), 0, 0]));
+  const long = { type: "longrope", factors: [1, 2, 4, 8], originalContextLength: 2, attentionFactor: 3 } as const;
+  near(table(long), [1, 2, 4, 8].map((by, j) => 3 * Math.sin(10 ** -j / by)));
+  assertThrows(() => table(long, 3), RangeError, "LongRoPE has others beyond its 2 positions: there are 3");
+  assertThrows(() => table({ ...long, factors: [1] }), RangeError, "there must be 4 factors: there are 1");
+});
+
 Deno.test("gelu() has the values of the normal distribution, its approximation those of the tanh", () => {
   // 1·Φ(1), −2·Φ(−2), 0.1·Φ(0.1), −6.5·Φ(−6.5) by the C library's erfc
   const x = tensor([4], [1, -2, 0.1, -6.5], "f64");

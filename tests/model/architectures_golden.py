@@ -70,11 +70,33 @@ CONFIGS = {
         **{"max_window_layers": 1},
     },
     "qwen3": {"model_type": "qwen3", **SIZES, **rope(300.0), "head_dim": 12},
+    "qwen2 with yarn": {
+        **{"model_type": "qwen2", **SIZES},
+        "rope_parameters": {
+            **{"rope_type": "yarn", "rope_theta": 300.0, "factor": 4.0, "original_max_position_embeddings": 16},
+            **{"beta_fast": 4.0, "beta_slow": 0.25},
+        },
+    },
+    "qwen3 with yarn by its own scales, not rounded": {
+        **{"model_type": "qwen3", **SIZES, "head_dim": 12},
+        "rope_parameters": {
+            **{"rope_type": "yarn", "rope_theta": 300.0, "factor": 8.0, "original_max_position_embeddings": 16},
+            **{"beta_fast": 1.2, "beta_slow": 0.25, "truncate": False, "mscale": 1.5, "mscale_all_dim": 0.5},
+        },
+    },
+    "llama with dynamic angles": {
+        **{"model_type": "llama", **SIZES, **rope(300.0, rope_type="dynamic", factor=4.0)},
+    },
     "smollm3": {"model_type": "smollm3", **SIZES, **THREE, **rope(300.0), "no_rope_layers": [1, 0, 1]},
     "phi3": {
         **{"model_type": "phi3", **SIZES, **rope(300.0, partial_rotary_factor=0.5)},
         **{"hidden_size": 24, "head_dim": 12, "num_attention_heads": 2, "num_key_value_heads": 1},
         "original_max_position_embeddings": 64,
+    },
+    "phi3 with longrope": {
+        **{"model_type": "phi3", **SIZES, "hidden_size": 24, "head_dim": 12, "num_attention_heads": 2},
+        **{"num_key_value_heads": 1, "original_max_position_embeddings": 20},
+        **rope(300.0, partial_rotary_factor=0.5, rope_type="longrope", short_factor=[1.1, 1.5, 3.0], long_factor=[2.0, 5.0, 9.0]),
     },
     "gemma2": {
         **{"model_type": "gemma2", **SIZES, **THREE, **rope(300.0), "layer_types": WINDOWS, "sliding_window": 4},

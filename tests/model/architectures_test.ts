@@ -76,6 +76,8 @@ Deno.test("the golden models are of all architectures, each feature in one of th
     }),
     linear: has(({ positions }) => positions.type === "rotary" && positions.scaling?.type === "linear"),
     llama3: has(({ positions }) => positions.type === "rotary" && positions.scaling?.type === "llama3"),
+    yarn: has(({ positions }) => positions.type === "rotary" && positions.scaling?.type === "yarn"),
+    longrope: has(({ positions }) => positions.type === "rotary" && positions.scaling?.type === "longrope"),
     none: has(({ positions }) => positions.type === "byLayer" && positions.layers.some(({ type }) => type === "none")),
     thetas: has(({ positions }) => {
       return positions.type === "byLayer" &&

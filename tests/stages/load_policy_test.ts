@@ -42,6 +42,17 @@ Deno.test("loadPolicy() gives the model as it is, within the context that is ask
   assert(/^models\/a: 2,576 parameters, content hash [0-9a-f]{16}$/.test(remarks[0]!), remarks[0]); // 259·8, a layer of 8·(8 + 4 + 4 + 8) + 3·12·8 + 2·8, and 8
 });
 
+Deno.test("loadPolicy() says where a model reads less than its config.json promises", async () => {
+  const remarks = async (max_position_embeddings: number): Promise<readonly string[]> =>
+    (await loaded({ form: { json: { max_position_embeddings } } })).events
+      .flatMap((event) => event.type === "remark" ? [event.message] : []);
+  assertEquals((await remarks(config.contextLength)).length, 1);
+  assertEquals(
+    (await remarks(131_072))[1],
+    "models/a reads at most 64 tokens here: in longer texts its angles are others",
+  );
+});
+
 Deno.test("loadPolicy() without a tokenizer.json takes what ends a completion from the configs, or nothing", async () => {
   const ends = async (change: Partial<StoredModel>): Promise<unknown> => {
     const { tokenizer } = (await loaded({ texts: {}, ...change })).state;

@@ -48,10 +48,12 @@ export function llamaLike(file: ConfigReader, defaults: Defaults): DecoderConfig
   };
 }
 
-/** The config with its rotary positions read. */
+/** The config with its rotary positions read; of LongRoPE the context is the one whose angles are known, the original. */
 export function withRope(file: ConfigReader, config: DecoderConfig, theta = 10_000, partial = false): DecoderConfig {
   const { contextLength, attention: { headDim } } = config;
-  return { ...config, positions: ropeOf(file, { theta, headDim, contextLength, partial }) };
+  const positions = ropeOf(file, { theta, headDim, contextLength, partial }), { scaling } = positions;
+  if (scaling?.type !== "longrope") return { ...config, positions };
+  return { ...config, positions, contextLength: Math.min(contextLength, scaling.originalContextLength) };
 }
 
 /** The activation of a gated MLP. */

@@ -32,6 +32,8 @@ export interface ConfigReader {
     choices: readonly T[],
     length: number,
   ) => readonly T[] | null;
+  /** A list of so many numbers above 0; absent or null, none. */
+  readonly numbers: (name: string, length: number) => readonly number[] | null;
   /** The fields of a record within; absent or null, none. */
   readonly record: (name: string) => ConfigReader | null;
   /** The fields that are there. */
@@ -92,6 +94,10 @@ export function configReader(json: JsonRecord, path = ""): ConfigReader {
           Array.isArray(value) && value.length === length &&
           value.every((item) => choices.some((choice) => choice === item)),
       ),
+    numbers: (name, length) =>
+      read(name, null, `a list of ${length} numbers > 0`, (value) => {
+        return Array.isArray(value) && value.length === length && value.every(isNumber);
+      }),
     record: (name) => {
       const found = read<JsonRecord | null>(name, null, "a record", isJsonRecord);
       if (found === null) return null;

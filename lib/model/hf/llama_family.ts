@@ -111,7 +111,6 @@ export function phi3(file: ConfigReader): DecoderConfig {
   );
   const window = file.countOrNone("sliding_window", null);
   for (const name of ["attention_bias", "mlp_bias"]) file.only(name, false);
-  file.harmless(["original_max_position_embeddings"]); // longrope alone reads it
   return {
     ...config,
     attention: { ...config.attention, ...window !== null && { window } },

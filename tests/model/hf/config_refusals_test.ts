@@ -40,14 +40,21 @@ const REFUSED: readonly (readonly [what: string, json: unknown, ...faults: strin
     `${UNKNOWN}__proto__ is 1; take it out if it changes nothing`,
   ],
   [
-    "yarn",
-    { ...LLAMA, rope_theta: 1e6, rope_scaling: { type: "yarn", factor: 4, original_max_position_embeddings: 1024 } },
-    'rope_scaling.type must be default, linear or llama3: it is "yarn"',
+    "a scaling that is not known",
+    { ...LLAMA, rope_theta: 1e6, rope_scaling: { type: "proportional", factor: 4 } },
+    'rope_scaling.type must be default, linear, dynamic, llama3, yarn or longrope: it is "proportional"',
+  ],
+  ["yarn without its factor", { ...LLAMA, rope_scaling: { type: "yarn" } }, "rope_scaling.factor must be there"],
+  [
+    "dynamic angles that change within the context",
+    { ...LLAMA, rope_scaling: { type: "dynamic", factor: 2, original_max_position_embeddings: 1024 } },
+    "rope_scaling.original_max_position_embeddings must be 2048, other values are not computed: it is 1024",
   ],
   [
-    "longrope",
+    "longrope with factors for other heads",
     { model_type: "phi3", rope_scaling: { rope_type: "longrope", short_factor: [1], long_factor: [2] } },
-    'rope_scaling.rope_type must be default, linear or llama3: it is "longrope"',
+    "rope_scaling.long_factor must be a list of 48 numbers > 0: it is [2]",
+    "rope_scaling.short_factor must be a list of 48 numbers > 0: it is [1]",
   ],
   [
     "a part of Llama's heads turned",

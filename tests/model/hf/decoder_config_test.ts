@@ -182,3 +182,48 @@ Deno.test("a switch of Llama's kin turns on its biases and its activation", () =
   const { attention, mlp } = meaning({ model_type: "llama", attention_bias: true, mlp_bias: true, hidden_act: "gelu" });
   assertEquals([attention.bias, mlp], ["all", { type: "gatedGelu", size: 11_008, approximate: "none", bias: true }]);
 });
+
+Deno.test("yarn's and longrope's factors on cosines are those of the papers where the file names none, the original context wherever it stands", () => {
+  const scalingOf = (json: Json): unknown => {
+    const { positions, contextLength } = meaning({
+      ...SIZES,
+      model_type: "llama",
+      max_position_embeddings: 128,
+      ...json,
+    });
+    assert(positions.type === "rotary");
+    return { ...positions.scaling, contextLength };
+  };
+  const yarn = { type: "yarn", factor: 4, original_max_position_embeddings: 32 };
+  const usual = {
+    type: "yarn",
+    factor: 4,
+    betaFast: 32,
+    betaSlow: 1,
+    truncate: true,
+    originalContextLength: 32,
+    contextLength: 128,
+  };
+  const log = 0.1 * Math.log(4);
+  const within = (rope_scaling: Json): Json => ({ rope_scaling });
+  assertEquals(scalingOf(within(yarn)), { ...usual, attentionFactor: 1 + log });
+  assertEquals(scalingOf(within({ ...yarn, attention_factor: 0.5 })), { ...usual, attentionFactor: 0.5 });
+  assertEquals(scalingOf(within({ ...yarn, mscale: 2 })), { ...usual, attentionFactor: 1 + log });
+  assertEquals(
+    scalingOf(within({ ...yarn, mscale: 2, mscale_all_dim: 0.5 })),
+    { ...usual, attentionFactor: (1 + 2 * log) / (1 + 0.5 * log) },
+  );
+  assertEquals(
+    scalingOf({ ...within(yarn), original_max_position_embeddings: 64 }),
+    { ...usual, originalContextLength: 64, attentionFactor: 1 + log },
+  );
+  const longrope = { type: "longrope", short_factor: [1, 2, 3, 4], long_factor: [5, 6, 7, 8] };
+  const cut = { type: "longrope", factors: [1, 2, 3, 4], originalContextLength: 32, contextLength: 32 };
+  const original = { original_max_position_embeddings: 32 };
+  assertEquals(scalingOf({ ...within(longrope), ...original }), {
+    ...cut,
+    attentionFactor: Math.sqrt(1 + Math.log(4) / Math.log(32)),
+  });
+  assertEquals(scalingOf(within({ ...longrope, ...original, factor: 1 })), { ...cut, attentionFactor: 1 });
+  assertEquals(scalingOf(within({ type: "dynamic", factor: 4 })), { contextLength: 128 });
+});
