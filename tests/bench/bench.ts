@@ -6,25 +6,14 @@
  *     deno run -A --no-lock tests/bench/bench.ts [--json] [--rounds 3] [--blas FILE] [--onednn FILE] [--only dpo]
  */
 import { parseArgs } from "@std/cli";
-import {
-  dpoUpdate,
-  exampleOf,
-  generate,
-  initDecoder,
-  initReward,
-  key,
-  logpsOf,
-  openKernels,
-  rewardUpdate,
-  run,
-  type Stage,
-} from "../../mod.ts";
+import { dpoUpdate, exampleOf, generate, initDecoder, initReward, key, logpsOf, rewardUpdate } from "../../mod.ts";
 import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
-import { defaultThreads, type KernelOptions } from "../../lib/kernels/provider.ts";
-import { contest, type Contestant, tableOf, type Work } from "./contest.ts";
+import type { KernelOptions } from "../../lib/kernels/provider.ts";
+import { contest, tableOf, type Work } from "./contest.ts";
 import { openPeers } from "./peers_js.ts";
-import { forms, nameOf, type Product, productWork } from "./products.ts";
-import { pairs, realTokens, shapes, tokens } from "./workload.ts";
+import { forms, type Product, productWork } from "./products.ts";
+import { byAll, openProviders } from "./providers.ts";
+import { pairs, realTokens, realTokensOf, shapes, stepRates, tokens } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["rounds", "blas", "onednn", "only"],
@@ -36,51 +25,10 @@ const flags = parseArgs(Deno.args, {
 const config = shapes.S;
 const [pairsInStep, steps] = [16, 4];
 
-/** Who computes: wasm on one thread and on all, and the libraries that this machine has. */
-async function openContestants(): Promise<
-  { readonly found: readonly KernelOptions[]; readonly missing: readonly string[] }
-> {
-  const all = defaultThreads();
-  const missing: string[] = [];
-  const found: KernelOptions[] = [...new Set([1, all])].map((threads) => ({ backend: "wasm", threads }));
-  for (const backend of ["blas", "onednn"] as const) {
-    const options = { backend, threads: all, ...flags[backend] !== undefined && { library: flags[backend] } };
-    const remarks = await openKernels(options).then(({ remarks }) => remarks, (error: Error) => error.message);
-    if (typeof remarks !== "string") found.push(options);
-    missing.push(...typeof remarks === "string" ? [remarks] : remarks);
-  }
-  return { found, missing };
-}
-
 const rows = pairs("S", pairsInStep * steps);
 const policy = initDecoder(key(1), config);
 const tokenizer = trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] });
 const given = { config, policy, tokenizer, rows, heldOutRows: [] };
-
-/** A work by every provider. */
-const byAll = (
-  work: Omit<Work, "contestants">,
-  found: readonly KernelOptions[],
-  turn: () => ReturnType<Contestant["turn"]>,
-): Work => ({
-  ...work,
-  contestants: found.map((options) => ({
-    name: nameOf(options),
-    turn: async () => {
-      await openKernels(options);
-      return turn();
-    },
-  })),
-});
-
-/** Rates of the steps of a stage but the first, at `units` a step. */
-async function stepRates(stage: Stage<never, object>, given: object, units: number): Promise<readonly number[]> {
-  const ends: number[] = [];
-  for await (const event of run(stage, { seed: 1, given: given as never })) {
-    if (event.type === "step") ends.push(performance.now());
-  }
-  return ends.slice(1).map((end, i) => 1000 * units / (end - ends[i]!));
-}
 
 /** The rate of a call, the first to make all ready being dropped. */
 function rateOf(units: number, call: () => unknown): readonly number[] {
@@ -92,37 +40,34 @@ function rateOf(units: number, call: () => unknown): readonly number[] {
 
 function wholeWorks(found: readonly KernelOptions[]): readonly Work[] {
   const options = { lr: 1e-4, batchSize: pairsInStep, epochs: 1, shuffle: false };
-  const real = realTokens(rows) / steps;
   const reward = { ...initReward(key(2), policy), mean: 0, deviation: 1 };
   const dpo = (): Promise<readonly number[]> =>
-    stepRates(dpoUpdate({ ...options, beta: 0.1 }), { ...given, refLogps: new Float64Array(2 * rows.length) }, real);
+    stepRates(
+      dpoUpdate({ ...options, beta: 0.1 }),
+      { ...given, refLogps: new Float64Array(2 * rows.length) },
+      realTokensOf(rows, pairsInStep),
+    );
   const fit = (): Promise<readonly number[]> =>
-    stepRates(rewardUpdate(options), { ...given, reward, fitRows: rows }, pairsInStep);
+    stepRates(rewardUpdate(options), { ...given, reward, fitRows: rows }, () => pairsInStep);
   const scored = rows.slice(0, pairsInStep);
   const examples = scored.map(exampleOf);
   const generated = (batch: number, maxNewTokens = 48): Work => {
     const prompts = Array.from({ length: batch }, (_, i) => tokens(`prompt ${i}`, 32, config));
     const call = (): unknown => generate({ config, params: policy }, prompts, { key: key(0), eos: -1, maxNewTokens });
-    return byAll(
-      { name: `generation, ${batch} at a time`, unit: "tokens/s" },
-      found,
-      () => rateOf(batch * maxNewTokens, call),
-    );
+    const contestants = byAll(found, () => rateOf(batch * maxNewTokens, call));
+    return { name: `generation, ${batch} at a time`, unit: "tokens/s", contestants };
   };
+  const score = (): readonly number[] => rateOf(realTokens(scored), () => logpsOf(policy, config, examples));
   return [
-    byAll({ name: "dpo step, 16 pairs", unit: "real tokens/s" }, found, dpo),
-    byAll({ name: "reward step, 16 pairs", unit: "pairs/s" }, found, fit),
-    byAll(
-      { name: "scoring, 16 pairs", unit: "real tokens/s" },
-      found,
-      () => rateOf(realTokens(scored), () => logpsOf(policy, config, examples)),
-    ),
+    { name: "dpo step, 16 pairs", unit: "real tokens/s", contestants: byAll(found, dpo) },
+    { name: "reward step, 16 pairs", unit: "pairs/s", contestants: byAll(found, fit) },
+    { name: "scoring, 16 pairs", unit: "real tokens/s", contestants: byAll(found, score) },
     generated(1),
     generated(16),
   ];
 }
 
-const { found, missing } = await openContestants();
+const { found, missing } = await openProviders(flags);
 const { peers, missing: missingPeers } = await openPeers();
 const sizes: readonly Product["sizes"][] = [[64, 64, 64], [512, 512, 512], [2048, 688, 256]];
 const works = [

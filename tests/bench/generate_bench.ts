@@ -1,5 +1,6 @@
 /**
- * Generation by each provider in one run: `deno run tests/bench/generate_bench.ts`, and by a BLAS with `--allow-ffi`.
+ * Generation by each provider in one run: `deno run --allow-ffi tests/bench/generate_bench.ts`, and without a
+ * library that is not found or may not be called; `--blas` and `--onednn` name their files.
  *
  * Prompts of 64 random tokens get new ones, one at a time and sixteen at a time, by a model of 5 million parameters;
  * `--shape M` takes one of 135 million. A step reads every weight once, so the figure beside tokens a second is the bytes
@@ -7,74 +8,61 @@
  * document.
  */
 import { parseArgs } from "@std/cli";
-import { generate, initDecoder, key, openKernels } from "../../mod.ts";
-import { defaultThreads, type KernelOptions } from "../../lib/kernels/provider.ts";
+import { generate, initDecoder, key } from "../../mod.ts";
 import { parameterCount } from "../../lib/model/decoder.ts";
-import { profile, type Share } from "./profile.ts";
+import { contest, type Row, tableOf } from "./contest.ts";
+import { profile, type Share, sharesText } from "./profile.ts";
+import { byAll, type Libraries, nameOf, openProviders, threadCounts } from "./providers.ts";
 import { shapes, tokens } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
-  string: ["shape", "new", "rounds", "blas", "batch"],
+  string: ["shape", "new", "rounds", "blas", "onednn", "batch"],
   boolean: ["json", "profile"],
   default: { shape: "S", new: "48", rounds: "5", batch: "1,16" },
 });
 const config = shapes[flags.shape as keyof typeof shapes];
-const [maxNewTokens, rounds] = [flags.new, flags.rounds].map(Number) as [number, number];
+const maxNewTokens = Number(flags.new);
 const params = initDecoder(key(1), config);
 const bytes = 4 * parameterCount(config);
 
-/** Milliseconds of a token of each of `batch` prompts, without those of the prompts themselves. */
-async function turn(batch: number, options: KernelOptions): Promise<{ ms: number; shares: readonly Share[] }> {
-  await openKernels(options);
+/** Tokens a second of `batch` prompts, without the time of the prompts themselves, and where the time went. */
+function turn(batch: number): { readonly rate: number; readonly shares: readonly Share[] } {
   const prompts = Array.from({ length: batch }, (_, i) => tokens(`prompt ${i}`, 64, config));
   const time = (maxNewTokens: number): number => {
     const start = performance.now();
     generate({ config, params }, prompts, { key: key(0), eos: -1, maxNewTokens });
     return performance.now() - start;
   };
+  time(1); // makes all ready
   const first = time(1);
-  if (!flags.profile) return { ms: (time(maxNewTokens) - first) / (maxNewTokens - 1), shares: [] };
-  const shares = profile(config);
+  const kernelTimes = flags.profile ? profile(config) : undefined;
   const all = time(maxNewTokens);
-  return { ms: (all - first) / (maxNewTokens - 1), shares: shares.read(all) };
+  return { rate: 1000 * batch * (maxNewTokens - 1) / (all - first), shares: kernelTimes?.read(all) ?? [] };
 }
 
-const all = defaultThreads();
-const blas: KernelOptions = { backend: "blas", ...flags.blas ? { library: String(flags.blas) } : {} };
-const missing = await openKernels(blas).then(() => undefined, (error: Error) => error.message);
-const contestants = [{ backend: "wasm" } as KernelOptions, ...missing === undefined ? [blas] : []]
-  .flatMap((options) => (all > 1 ? [1, all] : [1]).map((threads) => ({ ...options, threads })))
-  .flatMap((options) => String(flags.batch).split(",").map((batch) => ({ options, batch: Number(batch) })));
-const times: number[][] = contestants.map(() => []);
-const shares: (readonly Share[])[] = contestants.map(() => []);
-for (let round = 0; round < rounds; round++) {
-  for (const [i, { batch, options }] of contestants.entries()) {
-    const done = await turn(batch, options);
-    times[i]!.push(done.ms);
-    shares[i] = done.shares;
-  }
-}
-
-const figures = contestants.map(({ batch, options: { backend, threads } }, i) => {
-  const sorted = times[i]!.toSorted((x, y) => x - y);
-  const median = sorted[sorted.length >> 1]!;
-  const speed = { tokensPerSecond: 1000 * batch / median, gigabytesPerSecond: bytes / median / 1e6 };
-  return { backend, threads, batch, median, least: sorted[0]!, most: sorted.at(-1)!, ...speed };
-});
-if (flags.json) console.log(JSON.stringify({ shape: flags.shape, bytes, figures, missing }));
-else {
-  console.log(`shape ${flags.shape}            batch   a step       least … most    tokens/s   weights`);
-  figures.forEach(({ backend, threads, batch, median, least, most, ...speed }, i) => {
-    const name = `${backend}, ${threads} thread${threads > 1 ? "s" : ""}`.padEnd(18) + `${batch}`.padStart(6);
-    const middle = `${median.toFixed(2)} ms`.padStart(11);
-    const range = `${least.toFixed(2)} … ${most.toFixed(2)} ms`.padStart(21);
-    const { tokensPerSecond, gigabytesPerSecond } = speed;
-    console.log(
-      `${name}${middle}${range}${tokensPerSecond.toFixed(0).padStart(8)}   ${gigabytesPerSecond.toFixed(1)} GB/s`,
-    );
-    for (const { name, ms, share } of shares[i]!.slice(0, 8)) {
-      console.log(`    ${name.padEnd(24)}${ms.toFixed(1).padStart(9)} ms${(100 * share).toFixed(1).padStart(7)} %`);
-    }
+const { found, missing } = await openProviders(flags as Libraries, threadCounts);
+const shares: Record<string, readonly Share[]> = {};
+const batches = String(flags.batch).split(",").map(Number);
+const rows: Row[] = [];
+for (const batch of batches) {
+  const contestants = byAll(found, (options) => {
+    const { rate, shares: of } = turn(batch);
+    shares[`${nameOf(options)}, ${batch} at a time`] = of;
+    return [rate];
   });
-  if (missing !== undefined) console.log(missing);
+  const work = { name: `shape ${flags.shape}, ${batch} at a time`, unit: "tokens/s", contestants };
+  rows.push(await contest(work, Number(flags.rounds)));
+}
+
+if (flags.json) console.log(JSON.stringify({ shape: flags.shape, bytes, rows, shares, missing }));
+else {
+  console.log(tableOf(rows, "wasm 1"));
+  rows.forEach(({ work, figures }, i) => {
+    const read = figures.map(({ name, median }) => `${name} ${(bytes * median / batches[i]! / 1e9).toFixed(1)} GB/s`);
+    console.log(`weights read, ${work}: ${read.join(", ")}`);
+  });
+  for (const [name, of] of Object.entries(shares)) {
+    if (of.length > 0) console.log(`\nwhere the time goes: ${name}\n${sharesText(of.slice(0, 8))}`);
+  }
+  if (missing.length > 0) console.log(["", ...missing].join("\n"));
 }

@@ -1,11 +1,11 @@
 /** Products of matrices as works for contestants: every provider, and other packages for TypeScript. */
-import { openKernels } from "../../mod.ts";
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import { type KernelOptions, kernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { random, shared, uniform } from "../kernels/arrays.ts";
 import type { Work } from "./contest.ts";
 import type { Peer } from "./peers_js.ts";
+import { byAll } from "./providers.ts";
 
 /** A product A·B by its sizes, and whether A and B are stored as they are (N) or transposed (T). */
 export interface Product {
@@ -22,9 +22,6 @@ export const operationsOf = ({ sizes: [m, n, k] }: Product): number => 2 * m * n
 /** What it is called. */
 export const titleOf = ({ sizes: [m, n, k], form }: Product): string => `[${m}×${k}]·[${k}×${n}] ${form}`;
 
-/** What a provider is called. */
-export const nameOf = ({ backend, threads }: KernelOptions): string => `${backend} ${threads}`;
-
 /** A product as a call by any provider. */
 export function productOf({ sizes: [m, n, k], form }: Product): (by: Kernels<Floats>) => () => void {
   const [a, b, c] = [random(m * k, uniform(1)), random(k * n, uniform(2)), shared(new Float32Array(m * n))];
@@ -35,15 +32,18 @@ export function productOf({ sizes: [m, n, k], form }: Product): (by: Kernels<Flo
 /** Milliseconds that the calls of a turn take together. */
 const LONG = 50;
 
-/** Does some work more and more often until that takes long enough to be timed: calls a second. */
+/** Calls a second of some work, which is done more and more often until that takes long enough, and then timed. */
 async function rate(work: (times: number) => void | Promise<void>): Promise<number> {
-  for (let times = 1;;) {
+  const timed = async (times: number): Promise<number> => {
     const start = performance.now();
     await work(times);
-    const took = performance.now() - start;
-    if (took >= LONG / 2) return 1000 * times / took;
+    return performance.now() - start;
+  };
+  let times = 1;
+  for (let took = await timed(times); took < LONG / 2; took = await timed(times)) {
     times = Math.ceil(times * Math.min(10, LONG / Math.max(took, 0.1)));
   }
+  return 1000 * times / await timed(times);
 }
 
 /** A product by the reference, by some providers, and where it is of square matrices by other packages. */
@@ -66,13 +66,7 @@ export function productWork(product: Product, found: readonly KernelOptions[], p
         const work = square(m, [form[0] === "T", form[1] === "T"]);
         return { name, turn: () => turn(work) };
       }),
-      ...found.map((options) => ({
-        name: nameOf(options),
-        turn: async () => {
-          await openKernels(options);
-          return turn(repeated(call(kernels("f32"))));
-        },
-      })),
+      ...byAll(found, () => turn(repeated(call(kernels("f32"))))),
     ],
   };
 }

@@ -56,3 +56,10 @@ export function profile({ vocabSize }: Pick<DecoderConfig, "vocabSize">): Profil
     },
   };
 }
+
+/** Shares as lines of a table. */
+export const sharesText = (shares: readonly Share[]): string =>
+  shares.map(({ name, ms, share, gflops }) => {
+    const speed = gflops === undefined ? "" : `${gflops.toFixed(0)} GFLOP/s`;
+    return `  ${name.padEnd(24)}${ms.toFixed(1).padStart(9)} ms${(100 * share).toFixed(1).padStart(7)} %  ${speed}`;
+  }).join("\n");

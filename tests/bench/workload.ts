@@ -4,7 +4,7 @@
  * *Real tokens* are those of prompt and completion of both sides of each pair: a prompt counts twice, though it is
  * computed once, so that figures compare with those of trainers that compute it twice.
  */
-import { type DecoderConfig, fold, key, uniform } from "../../mod.ts";
+import { type DecoderConfig, fold, key, run, type Stage, uniform } from "../../mod.ts";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
 
 /** Tokens of prompt, chosen and rejected reply. */
@@ -76,4 +76,24 @@ export function realTokens(rows: readonly TokenPair[]): number {
     (sum, { prompt, chosen, rejected }) => sum + 2 * prompt.length + chosen.length + rejected.length,
     0,
   );
+}
+
+/** Real tokens of a step, by its number, where a step takes `size` pairs in their order. */
+export const realTokensOf = (rows: readonly TokenPair[], size: number) => (step: number): number =>
+  realTokens(rows.slice(step * size, (step + 1) * size));
+
+/** Units a second in each step of training but the first; `onStep` hears of every step, and of its loss. */
+export async function stepRates(
+  stage: Stage<never, object>,
+  given: object,
+  units: (step: number) => number,
+  onStep: (step: number, loss: number) => void = () => {},
+): Promise<readonly number[]> {
+  const ends: number[] = [];
+  for await (const event of run(stage, { seed: 1, given: given as never })) {
+    if (event.type !== "step" || typeof event.metrics.loss !== "number") continue;
+    ends.push(performance.now());
+    onStep(ends.length - 1, event.metrics.loss);
+  }
+  return ends.slice(1).map((end, i) => 1000 * units(i + 1) / (end - ends[i]!));
 }

@@ -1,18 +1,8 @@
 /** One contestant of ours in one process, with the jobs and the figures of `peers.py`. */
-import {
-  dpoUpdate,
-  freezeRef,
-  generate,
-  initDecoder,
-  key,
-  openKernels,
-  pipeline,
-  refLogps,
-  run,
-} from "../../../mod.ts";
+import { dpoUpdate, freezeRef, generate, initDecoder, key, openKernels, pipeline, refLogps } from "../../../mod.ts";
 import { trainTokenizer } from "../../../lib/data/train_tokenizer.ts";
 import type { KernelOptions } from "../../../lib/kernels/provider.ts";
-import { pairs, realTokens, shapes, tokens } from "../workload.ts";
+import { pairs, realTokensOf, shapes, stepRates, tokens } from "../workload.ts";
 
 /** What is to be done. */
 export interface OurJob {
@@ -38,16 +28,9 @@ async function dpo(): Promise<{ readonly rates: readonly number[]; readonly firs
   const stage = pipeline("dpo", [freezeRef(), refLogps(), update]);
   const tokenizer = trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] });
   const given = { config, policy, rows, heldOutRows: [], tokenizer };
-  const [ends, losses]: [number[], number[]] = [[], []];
-  for await (const event of run(stage, { seed: 1, given })) {
-    if (event.type !== "step" || !("loss" in event.metrics)) continue;
-    ends.push(performance.now());
-    losses.push(event.metrics.loss as number);
-  }
-  const rates = ends.slice(1).map((end, i) => {
-    const batch = rows.slice((i + 1) * job.pairs, (i + 2) * job.pairs);
-    return 1000 * realTokens(batch) / (end - ends[i]!);
-  });
+  const losses: number[] = [];
+  const units = realTokensOf(rows, job.pairs);
+  const rates = await stepRates(stage, given, units, (_, loss) => void losses.push(loss));
   return { rates, firstLoss: losses[0]! };
 }
 
