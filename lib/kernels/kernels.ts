@@ -39,13 +39,23 @@ export interface AttentionShape {
 /** How gelu x·Φ(x) is computed: as it is, or by ½x(1 + tanh(√(2/π)(x + 0.044715x³))). */
 export type Approximate = "none" | "tanh";
 
-/** What Adam needs to know in one step; `correction1` is 1 − β₁ᵗ and `correction2` is 1 − β₂ᵗ. */
+/** What AdamW needs to know in one step; `correction1` is 1 − β₁ᵗ and `correction2` is 1 − β₂ᵗ. */
 export interface AdamStep {
+  readonly rate: number;
   readonly beta1: number;
   readonly beta2: number;
   readonly eps: number;
   readonly correction1: number;
   readonly correction2: number;
+}
+
+/** A parameter p in a step of AdamW: its gradient and moments, and the λ it decays by, all of one length. */
+export interface AdamwArrays<A extends Floats> {
+  readonly g: A;
+  readonly m: A;
+  readonly v: A;
+  readonly p: A;
+  readonly decay: number;
 }
 
 /** Elementwise functions of one argument; `log1mexp` is log(1 − eˣ) for x < 0. */
@@ -174,13 +184,13 @@ export interface Kernels<A extends Floats> {
   zip(op: BinaryOp, a: A, b: A, out: A): void;
   /** out[s] ← Σ x[i] for offsets[s] ≤ i < offsets[s+1]. */
   segmentSum(x: A, offsets: Int32Array, out: A): void;
-  /** Σ x². */
-  sumOfSquares(x: A): number;
+  /** Σ x² over all arrays, summed in double precision. */
+  sumOfSquares(xs: readonly A[]): number;
   /**
-   * One step of Adam on moments m, v `[n]` for the gradient g: m′ = β₁m + (1−β₁)g, v′ = β₂v + (1−β₂)g² and the
-   * direction u = (m′/correction1) / (√(v′/correction2) + eps). Outputs may be the inputs.
+   * One step of AdamW over all parameters: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², and over g the update
+   * −rate·(m/correction1) / (√(v/correction2) + eps) − rate·decay·p; p is only read.
    */
-  adam(g: A, m: A, v: A, mOut: A, vOut: A, u: A, step: AdamStep): void;
+  adamw(params: readonly AdamwArrays<A>[], step: AdamStep): void;
   /** out ← alpha·x + y; out may be x or y. */
   axpy(alpha: number, x: A, y: A, out: A): void;
 }

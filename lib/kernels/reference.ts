@@ -5,7 +5,7 @@
  */
 
 import { widen } from "./half.ts";
-import type { AdamStep, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
+import type { AdamStep, AdamwArrays, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
 import * as activations from "./reference_activations.ts";
 import { attention, attentionBackward } from "./reference_attention.ts";
 import * as norms from "./reference_norms.ts";
@@ -188,21 +188,24 @@ function segmentSum(x: Floats, offsets: Int32Array, out: Floats): void {
   }
 }
 
-function sumOfSquares(x: Floats): number {
-  let sum = 0;
-  for (let i = 0; i < x.length; i++) sum += x[i]! ** 2;
-  return sum;
+function sumOfSquares(xs: readonly Floats[]): number {
+  return xs.reduce((total, x) => {
+    let sum = 0;
+    for (let i = 0; i < x.length; i++) sum += x[i]! ** 2;
+    return total + sum;
+  }, 0);
 }
 
-function adam(g: Floats, m: Floats, v: Floats, mOut: Floats, vOut: Floats, u: Floats, step: AdamStep): void {
-  const { beta1, beta2, eps, correction1, correction2 } = step;
-  for (let i = 0; i < g.length; i++) {
-    const gi = g[i]!;
-    const first = beta1 * m[i]! + (1 - beta1) * gi;
-    const second = beta2 * v[i]! + (1 - beta2) * gi * gi;
-    mOut[i] = first;
-    vOut[i] = second;
-    u[i] = first / correction1 / (Math.sqrt(second / correction2) + eps);
+function adamw(params: readonly AdamwArrays<Floats>[], step: AdamStep): void {
+  const { rate, beta1, beta2, eps, correction1, correction2 } = step;
+  for (const { g, m, v, p, decay } of params) {
+    for (let i = 0; i < g.length; i++) {
+      const gi = g[i]!;
+      const first = m[i] = beta1 * m[i]! + (1 - beta1) * gi;
+      const second = v[i] = beta2 * v[i]! + (1 - beta2) * gi * gi;
+      const direction = first / correction1 / (Math.sqrt(second / correction2) + eps);
+      g[i] = -rate * decay * p[i]! + direction * -rate;
+    }
   }
 }
 
@@ -230,6 +233,6 @@ export const reference: Kernels<Floats> = {
   zip,
   segmentSum,
   sumOfSquares,
-  adam,
+  adamw,
   axpy,
 };

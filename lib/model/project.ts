@@ -56,7 +56,7 @@ export function rowNorms(w: Tensor): Float64Array {
   const { sumOfSquares } = kernels(w.dtype);
   const all = floats(w);
   return Float64Array.from({ length: rows }, (_, i) => {
-    return Math.sqrt(sumOfSquares(all.subarray(i * columns, (i + 1) * columns)));
+    return Math.sqrt(sumOfSquares([all.subarray(i * columns, (i + 1) * columns)]));
   });
 }
 

@@ -1,6 +1,7 @@
 /** Adam with decoupled weight decay. */
+import type { AdamStep } from "../kernels/kernels.ts";
 import { kernels } from "../kernels/provider.ts";
-import { consume, consumeAll, floats, scalar, type Tensor, zeros } from "../tensor/tensor.ts";
+import { consumeAll, type Dtype, floats, type Tensor, zeros } from "../tensor/tensor.ts";
 import { treeMap } from "../tensor/tree.ts";
 import type { Schedule } from "./schedule.ts";
 import type { Transform } from "./transform.ts";
@@ -29,6 +30,31 @@ export interface AdamwState {
   readonly first: unknown;
   /** v of every param: a tree of their structure. */
   readonly second: unknown;
+}
+
+/** A param with its gradient and moments, and the λ it decays by. */
+interface Slot extends Readonly<Record<"g" | "m" | "v" | "p", Tensor>> {
+  readonly path: string;
+  readonly decay: number;
+}
+
+type Next = readonly [path: string, next: readonly [update: Tensor, m: Tensor, v: Tensor]];
+
+/** Updates and moments after a step, in the memory of gradients and moments, by path. */
+function updated(slots: readonly Slot[], step: AdamStep): readonly Next[] {
+  const ofType = (dtype: Dtype): readonly Next[] => {
+    const own = slots.filter(({ g }) => g.dtype === dtype);
+    const three = <T>(all: readonly T[], i: number): [T, T, T] => all.slice(3 * i, 3 * i + 3) as [T, T, T];
+    const next = consumeAll(own.flatMap(({ g, m, v }) => [g, m, v]), (...numbers) => {
+      const arrays = own.map(({ p, decay }, i) => {
+        const [g, m, v] = three(numbers, i);
+        return { g, m, v, p: floats(p), decay };
+      });
+      kernels(dtype).adamw(arrays, step);
+    });
+    return own.map(({ path }, i) => [path, three(next, i)]);
+  };
+  return [...new Set(slots.map(({ g }) => g.dtype))].flatMap(ofType);
 }
 
 /**
@@ -76,34 +102,25 @@ export function adamw(options: AdamwOptions): Transform<AdamwState> {
     update: (grads, state, params) => {
       const rate = rateAt(state.step);
       const t = state.step + 1;
-      const step = { beta1, beta2, eps, correction1: 1 - beta1 ** t, correction2: 1 - beta2 ** t };
-      const next = new Map<string, Tensor[]>();
-      const direction = treeMap(
-        (g, m, v, path) => {
-          const { adam } = kernels(g.dtype);
-          const [u, ...moments] = consumeAll([g, m, v], (x, m, v) => adam(x, m, v, m, v, x, step));
-          next.set(path, moments);
-          return u;
+      const step = { rate, beta1, beta2, eps, correction1: 1 - beta1 ** t, correction2: 1 - beta2 ** t };
+      const { first, second } = state as { readonly first: typeof grads; readonly second: typeof grads };
+      const moments = new Map<string, readonly [m: Tensor, v: Tensor]>();
+      treeMap((g, m, v, path) => (moments.set(path, [m, v]), g), grads, first, second);
+      const slots: Slot[] = [];
+      treeMap(
+        (g, p, path) => {
+          const [m, v] = moments.get(path)!;
+          slots.push({ path, g, m, v, p, decay: decays(path, p) ? weightDecay : 0 });
+          return g;
         },
         grads,
-        state.first as typeof grads,
-        state.second as typeof grads,
-      );
-      const moments = (i: 0 | 1): unknown => treeMap((_, path) => next.get(path)?.[i] as Tensor, state.first);
-      const updates = treeMap(
-        (u, p, path) => {
-          const { zip, axpy } = kernels(u.dtype), by = floats(scalar(-rate, u.dtype));
-          return consume(u, (out) => {
-            zip("mul", out, by, out);
-            if (weightDecay > 0 && decays(path, p)) axpy(-rate * weightDecay, floats(p), out, out);
-          });
-        },
-        direction,
         params,
       );
+      const next = new Map(updated(slots, step));
+      const part = <T>(tree: T, i: 0 | 1 | 2): T => treeMap((_, path) => next.get(path)![i], tree);
       return {
-        updates,
-        state: { step: t, first: moments(0), second: moments(1) },
+        updates: part(grads, 0),
+        state: { step: t, first: part(first, 1), second: part(second, 2) },
         metrics: { learning_rate: rate },
       };
     },

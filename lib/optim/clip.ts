@@ -1,12 +1,15 @@
 /** Gradient clipping by the norm of all gradients together. */
 import { kernels } from "../kernels/provider.ts";
-import { consume, floats, scalar, type Tensor } from "../tensor/tensor.ts";
+import { consume, type Dtype, floats, scalar, type Tensor } from "../tensor/tensor.ts";
 import { leaves, treeMap } from "../tensor/tree.ts";
 import type { Transform } from "./transform.ts";
 
 /** √Σ g² over all leaves of a tree. */
 export function globalNorm(tree: unknown): number {
-  return Math.sqrt(leaves(tree).reduce((sum, [, g]) => sum + kernels(g.dtype).sumOfSquares(floats(g)), 0));
+  const all = leaves(tree).map(([, g]) => g);
+  const squaresOf = (dtype: Dtype): number =>
+    kernels(dtype).sumOfSquares(all.filter((g) => g.dtype === dtype).map(floats));
+  return Math.sqrt([...new Set(all.map(({ dtype }) => dtype))].reduce((sum, dtype) => sum + squaresOf(dtype), 0));
 }
 
 /**

@@ -191,10 +191,8 @@ export function consumeAll<const T extends readonly Tensor[]>(
 ): { -readonly [I in keyof T]: Tensor } {
   tensors.forEach(floats); // they can be read
   const old = tensors.map(storageOf);
-  const views = tensors.map((t, i) => {
-    const { block, view } = old[i] as Storage;
-    return viewOf(t.dtype, block, view.length);
-  });
+  if (new Set(old).size < old.length) throw new TypeError("Cannot consume tensors as two of them share their numbers");
+  const views = tensors.map((t, i) => viewOf(t.dtype, old[i]!.block, old[i]!.view.length));
   if (!isDry()) write(...views as { -readonly [I in keyof T]: Floats });
   return tensors.map((t, i) => {
     const [storage, view] = [old[i] as Storage, views[i] as Floats];

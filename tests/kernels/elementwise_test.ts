@@ -97,24 +97,6 @@ Deno.test("axpy() rounds once and may write over its arguments", () => {
   assertEquals(x, y);
 });
 
-Deno.test("sumOfSquares() is summed in double precision", () => {
-  const x = random(100_003, uniform(5));
-  const exact = reference.sumOfSquares(f64(x));
-  assert(Math.abs(wasm.sumOfSquares(x) / exact - 1) < 1e-13);
-});
-
-Deno.test("adam() meets the reference in f64 and may write over its moments", () => {
-  const draw = uniform(6);
-  const n = 13;
-  const [g, m, v] = [random(n, draw), random(n, draw), random(n, draw).map(Math.abs)];
-  const step = { beta1: 0.9, beta2: 0.999, eps: 1e-8, correction1: 0.1, correction2: 0.001 };
-  const exact = [0, 1, 2].map(() => new Float64Array(n)) as [Float64Array, Float64Array, Float64Array];
-  reference.adam(f64(g), f64(m), f64(v), ...exact, step);
-  const [first, second, u] = [shared(m), shared(v), like(g)];
-  wasm.adam(g, first, second, first, second, u, step);
-  [first, second, u].forEach((x, i) => assert(distance(x, exact[i]!, 1e-3) < 1e-6));
-});
-
 Deno.test("siluGate() and its gradients meet the reference in f64, from −100 to 100", () => {
   const draw = uniform(7);
   const n = 203;

@@ -131,7 +131,7 @@ function elementwise(): readonly Kernel[] {
     write(kernels, out);
     return out;
   };
-  const step = { beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  const step = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
   return [
     ...(["neg", "exp", "log", "square", "sigmoid", "relu", "logSigmoid"] as const).map((op) =>
       outputs((kernels, [out]) => kernels.map(op, x, out))
@@ -158,11 +158,16 @@ function elementwise(): readonly Kernel[] {
       kernels.softcap(x, out, 1.5);
       kernels.softcapBackward(out, z, other, 1.5);
     }),
-    outputs((kernels, [out]) => out[0] = kernels.sumOfSquares(x)),
     (kernels) => {
-      const [m, v, u] = [shared(y), shared(z.map(Math.abs)), zeros(n)];
-      kernels.adam(x, m, v, m, v, u, step);
-      return [m, v, u];
+      const sum = kernels.sumOfSquares([x, x.subarray(0, 5), ...Array(8).fill(y), z]);
+      return [new Float32Array(Float64Array.of(sum).buffer)];
+    },
+    (kernels) => {
+      const params = [x, y, z].map((g, i) => {
+        return { g: shared(g), m: shared(y), v: shared(z.map(Math.abs)), p: x, decay: 0.1 * i };
+      });
+      kernels.adamw(params, step);
+      return params.flatMap(({ g, m, v }) => [g, m, v]);
     },
   ];
 }

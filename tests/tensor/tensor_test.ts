@@ -1,7 +1,18 @@
 import { assert, assertEquals, assertLess, assertNotEquals, assertThrows } from "@std/assert";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { scope } from "../../lib/tensor/scope.ts";
-import { alias, consume, copy, dispose, floats, item, type Tensor, tensor, zeros } from "../../lib/tensor/tensor.ts";
+import {
+  alias,
+  consume,
+  consumeAll,
+  copy,
+  dispose,
+  floats,
+  item,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../../lib/tensor/tensor.ts";
 import { leaves, treeMap } from "../../lib/tensor/tree.ts";
 
 const plusOne = (t: Tensor): Tensor => tensor(t.shape, Array.from(t.data, (x) => x + 1), t.dtype);
@@ -74,6 +85,15 @@ Deno.test("a thousand steps that consume their state hold memory flat", () => {
   for (let i = 1; i < 1000; i++) state = step(state);
   assertEquals(memoryUse().bytes, before);
   assertEquals([state.n, state.w.data[4999]], [1000, 1000]);
+});
+
+Deno.test("consumeAll() refuses two tensors of the same numbers, and then consumes none", () => {
+  const [x, y] = [tensor([2], [1, 2]), tensor([2], [3, 4])];
+  const write = (): never => {
+    throw new Error("it was written");
+  };
+  assertThrows(() => consumeAll([x, y, alias(x)], write), TypeError, "two of them share their numbers");
+  assertEquals([...x.data, ...y.data], [1, 2, 3, 4]);
 });
 
 Deno.test("a consumed or disposed tensor throws, its successor does not", () => {

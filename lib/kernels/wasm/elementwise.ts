@@ -1,18 +1,7 @@
 /** Elementwise kernels: one loop each over arrays of `bytes` bytes. */
 
 import type { BinaryOp, UnaryOp } from "../kernels.ts";
-import {
-  address,
-  f32x4,
-  f64,
-  f64x2,
-  func,
-  type Local,
-  type NewLocal,
-  v128,
-  type Value,
-  type Vector,
-} from "./assembler.ts";
+import { address, f32x4, func, type Local, type NewLocal, v128, type Vector } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { eachVector, exponential, logarithm } from "./vectors.ts";
 
@@ -89,21 +78,6 @@ export const axpy: Func = func("axpy", {
   );
 });
 
-/** Σ x², in double precision. */
-export const sumOfSquares: Func = func("sumOfSquares", { x: "address", bytes: "address" }, ({ x, bytes }, local) => {
-  const [i, value, low, high] = [local("address"), local("v128"), local("v128"), local("v128")];
-  const squares = (of: Vector): Vector => f64x2.mul(f64x2.promote(of), f64x2.promote(of));
-  const total = f64x2.add(low, high);
-  return [
-    eachVector(i, bytes, ({ load }) => [
-      value.set(load(address.add(x, i))),
-      low.set(f64x2.add(low, squares(value))),
-      high.set(f64x2.add(high, squares(v128.shuffle(value, value, [2, 3, 2, 3])))),
-    ]),
-    f64.add(f64x2.lane(0, total), f64x2.lane(1, total)).code,
-  ];
-}, ["f64"]);
-
 /** out ← silu(gate)·up. */
 export const siluGate: Func = func("siluGate", {
   gate: "address",
@@ -140,37 +114,5 @@ export const siluGateBackward: Func = func("siluGateBackward", {
     s.set(mul(mul(gs, load(address.add(up, i))), slope)),
     store(address.add(dUp, i), mul(gs, x)),
     store(address.add(dGate, i), s),
-  ]);
-});
-
-/** One step of Adam; the corrections are given as their inverses. */
-export const adam: Func = func("adam", {
-  g: "address",
-  m: "address",
-  v: "address",
-  mOut: "address",
-  vOut: "address",
-  u: "address",
-  bytes: "address",
-  beta1: "f32",
-  rest1: "f32", // 1 − beta1
-  beta2: "f32",
-  rest2: "f32", // 1 − beta2
-  eps: "f32",
-  inverse1: "f32",
-  inverse2: "f32",
-}, ({ g, m, v, mOut, vOut, u, bytes, beta1, rest1, beta2, rest2, eps, inverse1, inverse2 }, local) => {
-  const [i, first, second, gradient] = [local("address"), local("v128"), local("v128"), local("v128")];
-  const all = (x: Value<"f32">): Vector => f32x4.splat(x);
-  return eachVector(i, bytes, ({ load, store }) => [
-    gradient.set(load(address.add(g, i))),
-    first.set(madd(all(beta1), load(address.add(m, i)), mul(all(rest1), gradient))),
-    second.set(madd(all(beta2), load(address.add(v, i)), mul(mul(all(rest2), gradient), gradient))),
-    store(address.add(mOut, i), first),
-    store(address.add(vOut, i), second),
-    store(
-      address.add(u, i),
-      div(mul(first, all(inverse1)), add(f32x4.sqrt(mul(second, all(inverse2))), all(eps))),
-    ),
   ]);
 });

@@ -9,6 +9,7 @@ import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
 import { compile, type Name } from "./module.ts";
 import { multiplication } from "./multiply.ts";
+import { optimizers } from "./optimizer.ts";
 import { openTeam, type Team, type TeamOptions } from "./team.ts";
 import { type Argument, from, own, sizeOf, upTo } from "./work.ts";
 
@@ -21,7 +22,6 @@ const COST = {
   gate: 2,
   gateBackward: 3,
   softcap: 2,
-  adam: 2,
   norm: 0.8,
   normBackward: 1.2,
   rotary: 0.6,
@@ -37,18 +37,17 @@ interface Call {
   readonly cost: number;
   /** The arrays; one of length 1 stands for all elements. */
   readonly arrays: readonly Floats[];
-  /** Numbers before the arrays, and after the size. */
+  /** Numbers before the arrays. */
   readonly before?: readonly number[];
-  readonly after?: readonly number[];
 }
 
 /** Runs an elementwise kernel over `length` floats. */
-function overElements(team: Team, length: number, { kernel, cost, arrays, before = [], after = [] }: Call): void {
+function overElements(team: Team, length: number, { kernel, cost, arrays, before = [] }: Call): void {
   const args = arrays.map((x) => x.length === 1 && length > 1 ? at(x) : from(at(x), 4));
-  team.run(kernel, [...before, ...args, sizeOf(4), ...after], { units: length, cost, align: LINE });
+  team.run(kernel, [...before, ...args, sizeOf(4)], { units: length, cost, align: LINE });
 }
 
-type Elementwise = "map" | "zip" | "axpy" | "adam" | "sumOfSquares" | "siluGate" | "siluGateBackward" | Gelus | Caps;
+type Elementwise = "map" | "zip" | "axpy" | "siluGate" | "siluGateBackward" | Gelus | Caps;
 type Gelus = "gelu" | "geluBackward" | "geluGate" | "geluGateBackward";
 type Caps = "softcap" | "softcapBackward";
 
@@ -65,11 +64,6 @@ function elementwise(team: Team): Pick<Kernels<Floats>, Elementwise> {
       else over(out, { kernel: `zip_${op}_${form}`, cost: COST.move, arrays: [a, b, out] });
     },
     axpy: (alpha, x, y, out) => over(out, { kernel: "axpy", cost: COST.move, before: [alpha], arrays: [x, y, out] }),
-    adam: (g, m, v, mOut, vOut, u, { beta1, beta2, eps, correction1, correction2 }) => {
-      const after = [beta1, 1 - beta1, beta2, 1 - beta2, eps, 1 / correction1, 1 / correction2];
-      over(g, { kernel: "adam", cost: COST.adam, arrays: [g, m, v, mOut, vOut, u], after });
-    },
-    sumOfSquares: (x) => team.kernels.sumOfSquares(at(x), x.byteLength),
     siluGate: (gate, up, out) => over(out, { kernel: "siluGate", cost: COST.gate, arrays: [gate, up, out] }),
     siluGateBackward: (gate, up, g, dGate, dUp) =>
       over(g, { kernel: "siluGateBackward", cost: COST.gateBackward, arrays: [gate, up, g, dGate, dUp] }),
@@ -210,6 +204,7 @@ export function wasmKernels(target: Target, options: TeamOptions = { threads: 1 
     ...norms(team),
     ...tokens(team),
     ...attentions(team),
+    ...optimizers(team),
     close: team.close,
     team,
   };

@@ -12,6 +12,7 @@ import { multiplyFewRows, multiplyOneRow } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
+import * as optimizer from "./optimizer.ts";
 import { roundRows } from "./pack.ts";
 import * as rows from "./rows.ts";
 import { widens } from "./widen.ts";
@@ -33,10 +34,10 @@ const named = {
   attention: attention.attention,
   attentionBackward: attention.attentionBackward,
   axpy: elementwise.axpy,
-  sumOfSquares: elementwise.sumOfSquares,
+  sumsOfSquares: optimizer.sumsOfSquares,
   siluGate: elementwise.siluGate,
   siluGateBackward: elementwise.siluGateBackward,
-  adam: elementwise.adam,
+  adamw: optimizer.adamw,
   softcap: gelu.softcap,
   softcapBackward: gelu.softcapBackward,
   gatherRows: rows.gatherRows,
