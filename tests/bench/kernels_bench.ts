@@ -32,8 +32,10 @@ type Sizes = Product["sizes"];
 const cube = (n: number): Sizes => [n, n, n];
 const layer = (rows: number, inner: number, outer: number): Sizes => [rows, outer, inner];
 
-// Cubes, and the layers of the models of 5 and of 135 million parameters; logits come in chunks of 128 rows.
+// Cubes, and the layers of the models of 5 and of 135 million parameters, one as the gradient of its weights too; logits
+// come in chunks of 128 rows.
 const large = [cube(512), cube(1024), layer(1500, 256, 256), layer(1500, 256, 688), layer(1500, 688, 256)]
+  .concat([layer(688, 1500, 256)])
   .concat([layer(128, 256, 8192), layer(512, 576, 576), layer(512, 576, 1536), layer(512, 1536, 576)]);
 const compared = [4, 16, 32, 64, 512].map(cube);
 
