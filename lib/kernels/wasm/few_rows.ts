@@ -2,8 +2,8 @@
  * Products with few rows of A by a B whose columns lie contiguous, as the weights of a linear layer do: copies of B into
  * panels would cost as much as the products, so B is read as it lies, once.
  *
- * One row takes columns of B that are turned round in registers. Several rows are packed instead, eight side by side, and
- * each number of B is multiplied with all of them at once.
+ * One row or two take columns of B that are turned round in registers. More of them are packed instead, eight side by
+ * side, and each number of B is multiplied with all of them at once.
  *
  * An element is the same chain as in `gemm.ts`: products in order of k within a block of `KC`, and the blocks in order.
  */
@@ -20,40 +20,56 @@ export const FEW_STEPS = 4;
 /** Rows of A side by side in a panel. */
 export const FEW_LANES = 8;
 
+/** Vectors of a cache line. */
+const LINE = 4;
+
 const range = (n: number): number[] => [...Array(n).keys()];
 
-/** C ← A·B, or C + A·B where `add` is 1, for a row of A and `quads` times four columns of B, `apart` apart. */
-function dots(quads: number): Func {
-  return func(`dots${quads}`, {
-    a: "address",
-    b: "address",
-    apart: "address",
-    depth: "address",
-    c: "address",
-    add: "address",
-  }, (
-    { a, b, apart, depth, c, add },
-    local,
-  ) => {
-    const sums = range(quads).map(() => local("v128"));
+/** What products of one and of two rows take. */
+const dotted = {
+  a: "address",
+  across: "address",
+  b: "address",
+  apart: "address",
+  depth: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+} as const;
+
+/** C ← A·B, or C + A·B where `add` is 1, for one or two rows of A and `quads` times four columns of B, `apart` apart. */
+function dots(rows: 1 | 2, quads: number): Func {
+  return func(`dots${rows}x${quads}`, dotted, ({ a, across, b, apart, depth, c, ldc, add }, local) => {
+    const from = [a, local("address")].slice(0, rows);
+    const sums = from.map(() => range(quads).map(() => local("v128")));
     const [columns, scratch] = [0, 1].map(() => range(FEW_STEPS).map(() => local("v128"))) as [
       Local<"v128">[],
       Local<"v128">[],
     ];
     const [k, at] = [local("address"), local("address")];
-    return [
-      loop(k, 0, depth, FEW_STEPS, [
+    const accumulate = (sum: Local<"v128">, row: Local<"address">, offset: number): Code =>
+      columns.map((column, i) => sum.set(f32x4.madd(v128.load32Splat(row, offset + i * FLOAT), column, sum)));
+    /** The next `vectors` vectors of all columns, of a cache line one after the other. */
+    const steps = (vectors: number): Code => [
+      range(vectors).map((v) => [
         at.set(b),
-        sums.map((sum) => [
-          columns.map((column) => [column.set(v128.load(at)), at.set(address.add(at, apart))]),
+        range(quads).map((quad) => [
+          columns.map((column) => [column.set(v128.load(at, v * VECTOR)), at.set(address.add(at, apart))]),
           transpose(columns, scratch),
-          columns.map((column, step) => sum.set(f32x4.madd(v128.load32Splat(a, step * FLOAT), column, sum))),
+          from.map((row, i) => accumulate(sums[i]![quad]!, row, v * VECTOR)),
         ]),
-        b.set(address.add(b, VECTOR)),
-        a.set(address.add(a, VECTOR)),
       ]),
-      when(address.lt(0, add), sums.map((sum, j) => sum.set(f32x4.add(v128.load(c, j * VECTOR), sum)))),
-      sums.map((sum, j) => v128.store(c, sum, j * VECTOR)),
+      [b, ...from].map((at) => at.set(address.add(at, vectors * VECTOR))),
+    ];
+    return [
+      from.slice(1).map((row) => row.set(address.add(a, across))),
+      loop(k, 0, address.and(depth, -LINE * FEW_STEPS), LINE * FEW_STEPS, steps(LINE)),
+      loop(k, k, depth, FEW_STEPS, steps(1)),
+      sums.map((row, i) => [
+        at.set(i === 0 ? c : address.add(c, ldc)),
+        when(address.lt(0, add), row.map((sum, j) => sum.set(f32x4.add(v128.load(at, j * VECTOR), sum)))),
+        row.map((sum, j) => v128.store(at, sum, j * VECTOR)),
+      ]),
     ];
   });
 }
@@ -139,33 +155,26 @@ function eachBlock(
   ];
 }
 
-/** C ← A·B, or C + A·B where `add` is 1, for one row. The columns of B are `apart` bytes apart. */
-export const multiplyOneRow: Func = func("multiplyOneRow", {
-  width: "address",
-  depth: "address",
-  a: "address",
-  b: "address",
-  apart: "address",
-  c: "address",
-  add: "address",
-}, ({ width, depth, a, b, apart, c, add }, local) => {
+/** C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart. */
+export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", { rows: "address", width: "address", ...dotted }, (
+  { rows, width, a, across, b, apart, depth, c, ldc, add },
+  local,
+) => {
   const column = local("address");
-  const [sixteen, eight] = [dots(2 * FEW_COLUMNS / 4), dots(FEW_COLUMNS / 4)];
+  const [one, more, two] = [dots(1, 2 * FEW_COLUMNS / 4), dots(1, FEW_COLUMNS / 4), dots(2, FEW_COLUMNS / 4)];
   /** The next `columns` columns of B. */
   const multiply = (dots: Func, columns: number): Code => [
-    eachBlock(
-      local,
-      { depth, add },
-      (k, steps, more) =>
-        call(dots, address.add(a, address.shl(k, 2)), address.add(b, address.shl(k, 2)), apart, steps, c, more),
-    ),
+    eachBlock(local, { depth, add }, (k, steps, more) => {
+      const offset = address.shl(k, 2);
+      return call(dots, address.add(a, offset), across, address.add(b, offset), apart, steps, c, ldc, more);
+    }),
     b.set(address.add(b, address.mul(apart, columns))),
     c.set(address.add(c, columns * FLOAT)),
   ];
-  return [
-    loop(column, 0, address.and(width, -2 * FEW_COLUMNS), 2 * FEW_COLUMNS, multiply(sixteen, 2 * FEW_COLUMNS)),
-    loop(column, column, width, FEW_COLUMNS, multiply(eight, FEW_COLUMNS)),
-  ];
+  return when(address.eq(rows, 1), [
+    loop(column, 0, address.and(width, -2 * FEW_COLUMNS), 2 * FEW_COLUMNS, multiply(one, 2 * FEW_COLUMNS)),
+    loop(column, column, width, FEW_COLUMNS, multiply(more, FEW_COLUMNS)),
+  ], loop(column, 0, width, FEW_COLUMNS, multiply(two, FEW_COLUMNS)));
 });
 
 /** Columns of B that all rows are multiplied with in turn: what they have in a block stays in the first-level cache. */

@@ -8,7 +8,7 @@ import * as attention from "./attention.ts";
 import { drawRows } from "./draw.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
-import { multiplyFewRows, multiplyOneRow } from "./few_rows.ts";
+import { multiplyFewRows, multiplyOneOrTwo } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
@@ -29,7 +29,7 @@ const named = {
   packColumns,
   multiplyRows,
   multiplyFewRows,
-  multiplyOneRow,
+  multiplyOneOrTwo,
   roundRows,
   attention: attention.attention,
   attentionBackward: attention.attentionBackward,

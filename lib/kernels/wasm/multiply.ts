@@ -110,10 +110,11 @@ const isStored = ({ m, bColumn }: Product): boolean => m <= FEW_ROWS && bColumn 
 function multiplyFew({ run, kernels }: Team, product: Product, width: number, k: number): void {
   const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
   const work = { units: width, cost: k * Math.max(COST.read, COST.multiply * m), align: 4 * FEW_COLUMNS };
-  if (m === 1) return run("multiplyOneRow", [sizeOf(1), k, a, from(b, bColumn), bColumn, from(c, 4), beta], work);
+  const right = [from(b, bColumn), bColumn];
+  if (m <= 2) return run("multiplyOneOrTwo", [m, sizeOf(1), a, aRow, ...right, k, from(c, 4), cRow, beta], work);
   const { columns: panels } = opened ??= openRoom();
   kernels.packColumns(a, aRow, 4, m, k, panels);
-  run("multiplyFewRows", [m, panels, sizeOf(1), k, from(b, bColumn), bColumn, from(c, 4), cRow, beta], work);
+  run("multiplyFewRows", [m, panels, sizeOf(1), k, ...right, from(c, 4), cRow, beta], work);
 }
 
 /** A small product, in the calling thread: descriptions of work would take longer than the work. */
@@ -121,7 +122,7 @@ function multiplySmall({ kernels }: Team, product: Product, n: number, k: number
   const { m, a, aRow, aColumn, b, bRow, bColumn, c, cRow, beta } = product;
   const { columns, rows } = opened ??= openRoom();
   if (isFew(product, k) && n % FEW_COLUMNS === 0) {
-    if (m === 1) return void kernels.multiplyOneRow(n, k, a, b, bColumn, c, beta);
+    if (m <= 2) return void kernels.multiplyOneOrTwo(m, n, a, aRow, b, bColumn, k, c, cRow, beta);
     kernels.packColumns(a, aRow, 4, m, k, columns);
     kernels.multiplyFewRows(m, columns, n, k, b, bColumn, c, cRow, beta);
   } else if (isStored(product) && n % NR === 0) {
