@@ -27,6 +27,8 @@ function emptyLike(x: Tensor): Tensor {
   return empty(x.dtype, x.shape);
 }
 
+const NO_ROWS = new Int32Array(0);
+
 /**
  * y = x·Wᵀ + bias.
  *
@@ -51,7 +53,7 @@ export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): T
     );
   }
   const k = kernels(x.dtype), products = productsBy(weight, x.dtype);
-  const everyRow = new Int32Array(bias === undefined ? 0 : rows); // the bias is the one row of a table
+  const everyRow = bias === undefined ? NO_ROWS : new Int32Array(rows); // the bias is the one row of a table
   const out = build(x.dtype, [rows, outer], (y) => {
     if (bias !== undefined) k.gatherRows(floats(bias), everyRow, y, outer);
     products.forward(rows, floats(x), y, bias === undefined ? 0 : 1);

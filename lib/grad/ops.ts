@@ -12,8 +12,11 @@ function map(op: UnaryOp, x: Tensor): Tensor {
   return build(x.dtype, x.shape, (out) => kernels(x.dtype).map(op, floats(x), out));
 }
 
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((extent, i) => extent === b[i]);
+
 function zip(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
-  const fits = size(a.shape) === 1 || size(b.shape) === 1 || showShape(a.shape) === showShape(b.shape);
+  const fits = sameShape(a.shape, b.shape) || size(a.shape) === 1 || size(b.shape) === 1;
   if (!fits || a.dtype !== b.dtype) {
     throw new TypeError(
       `Cannot ${op} tensors as shape and dtype must agree: ` +

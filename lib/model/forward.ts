@@ -102,8 +102,12 @@ function layerForward(
   return add(h, ifThere(m, p.mlpPostNorm, p.mlpPostNormBias));
 }
 
-/** Refuses parameters that are not those of the architecture: none is left out in silence, and none missed. */
-function checkParams(params: DecoderParams, config: DecoderConfig): void {
+/**
+ * Refuses parameters that are not those of the architecture: none is left out in silence, and none missed.
+ *
+ * @throws {TypeError} naming the layer and what it has
+ */
+export function checkParams(params: DecoderParams, config: DecoderConfig): void {
   checkArchitecture(config);
   const expected = layerNames(config);
   params.layers.forEach((layer, i) => {
@@ -137,14 +141,13 @@ function extent(positions: Int32Array): number {
 }
 
 /**
- * Final hidden states with a given way to attend: what `hiddenStates` and generation share.
+ * Final hidden states with a given way to attend: what `hiddenStates` and generation share. The parameters have been checked.
  *
  * @param tokens ids and positions, `[T]` each, and what is added to the embeddings, if anything is, `[T, d]`
  * @param tokens.see is shown what enters layer 0, and what each layer passes on
  * @param tokens.forgetful whether a layer's inside is freed when it is done, to be computed again if need be
  * @returns `[T, d]`, after the last norm
  * @throws {RangeError} if a position is beyond the context
- * @throws {TypeError} if the parameters are not those of the architecture
  */
 export function forward(
   params: DecoderParams,
@@ -159,7 +162,6 @@ export function forward(
     readonly forgetful?: boolean;
   },
 ): Tensor {
-  checkParams(params, config);
   const { positions, attend, see = () => {}, forgetful = false } = tokens;
   const length = extent(positions);
   if (length > config.contextLength) {
@@ -189,6 +191,7 @@ export function forward(
  * @param options.gradientCheckpointing for memory, see `ForwardOptions`
  * @param options.see is shown the residual stream, `[T, d]`: as it enters layer 0, and after each layer
  * @returns `[T, d]`
+ * @throws {TypeError} if the parameters are not those of the architecture
  */
 export function hiddenStates(
   params: DecoderParams,
@@ -196,6 +199,7 @@ export function hiddenStates(
   batch: Batch,
   options: ForwardOptions & { readonly added?: Tensor | undefined; readonly see?: (state: Tensor) => void } = {},
 ): Tensor {
+  checkParams(params, config);
   const length = Math.min(extent(batch.positions), config.contextLength);
   const { gradientCheckpointing = false, ...rest } = options;
   return forward(params, config, {

@@ -9,7 +9,7 @@ import { scope } from "../tensor/scope.ts";
 import { consume, dispose, floats, type Tensor, zeros } from "../tensor/tensor.ts";
 import { attentionShape, type DecoderConfig } from "./architecture.ts";
 import type { LanguageModel } from "./decoder.ts";
-import { forward, type RotaryTables, rotaryTables } from "./forward.ts";
+import { checkParams, forward, type RotaryTables, rotaryTables } from "./forward.ts";
 import type { Generated, GenerateOptions } from "./generate.ts";
 import { logitsAt } from "./logps.ts";
 import { checkSampling, sampleRows, type Sampling } from "./sampling.ts";
@@ -213,6 +213,7 @@ function grown(layers: number, empty: () => Tensor, known: Task["known"]): Cache
 export function* passes({ model, plans, options, all, known, onPass = () => {} }: Task): Generator<void, void> {
   const spec = checkSampling(options);
   const { config, params } = model;
+  checkParams(params, config);
   const { kvHeads, headDim } = config.attention;
   const { dtype } = params.norm;
   const { samples = 1 } = options;

@@ -183,7 +183,7 @@ export const i32x4 = {
 
 /** Vectors of two 64-bit floats. */
 export const f64x2 = {
-  of: (x: number): Vector => value("v128", simd(12), Array(2).fill(bytesOf(Float64Array.of(x)))),
+  of: (x: number): Vector => value("v128", { constant: bytesOf(Float64Array.of(x, x)) }),
   splat: (x: Value<"f64">): Vector => value("v128", x.code, simd(20)),
   lt: vector2(73),
   floor: vector1(117),
@@ -200,7 +200,7 @@ export const f64x2 = {
 
 /** Vectors of two 64-bit integers. */
 export const i64x2 = {
-  of: (x: bigint): Vector => value("v128", simd(12), Array(2).fill(bytesOf(BigInt64Array.of(x)))),
+  of: (x: bigint): Vector => value("v128", { constant: bytesOf(BigInt64Array.of(x, x)) }),
   shl: shift(203),
   add: vector2(206),
 };

@@ -8,8 +8,11 @@ import { SLACK } from "./attention.ts";
 import type { Team } from "./team.ts";
 import { type Argument, from, own, upTo, type Work } from "./work.ts";
 
-/** Nanoseconds for a query and a key, for a float of a head and beside, forward; backward takes thrice that. */
-const COST = { float: 0.12, score: 1.5, backward: 3 };
+/**
+ * Nanoseconds for a query and a key, for a float of a head and beside, forward; backward takes thrice that. And for a float
+ * of a segment's keys and values, which come from far away where each segment has one query.
+ */
+const COST = { float: 0.12, score: 1.5, backward: 3, read: 0.3 };
 
 /** What the segments ask for. */
 interface Extent {
@@ -20,21 +23,24 @@ interface Extent {
   readonly keys: number;
   /** Pairs of a query and a key. */
   readonly pairs: number;
+  /** Rows of keys, segment by segment. */
+  readonly rows: number;
 }
 
 const fieldsOf = (segments: Int32Array, s: number): readonly number[] =>
   Array.from({ length: SEGMENT }, (_, i) => segments[s * SEGMENT + i]!);
 
 function extentOf(segments: Int32Array, window = Infinity): Extent {
-  let [queries, keys, pairs] = [0, 0, 0];
+  let [queries, keys, pairs, rows] = [0, 0, 0, 0];
   for (let s = 0; s < segments.length / SEGMENT; s++) {
     const [start, end, prefixStart, prefixEnd, , past] = fieldsOf(segments, s) as [number, ...number[]];
     const [own, before] = [end! - start, prefixEnd! - prefixStart! + past!];
     queries += own;
     keys = Math.max(keys, before + own);
     pairs += own * Math.min(before + (own + 1) / 2, window);
+    rows += Math.min(before + own, window + own);
   }
-  return { segments: segments.length / SEGMENT, queries, keys, pairs };
+  return { segments: segments.length / SEGMENT, queries, keys, pairs, rows };
 }
 
 /**
@@ -73,11 +79,12 @@ interface Sharing {
 /** The arguments that say which segments and heads, and the work. */
 function split(
   extent: Extent,
-  { heads, headDim }: AttentionShape,
+  { heads, kvHeads, headDim }: AttentionShape,
   address: number,
   { threads, cuts, group }: Sharing,
 ): { readonly place: readonly Argument[]; readonly work: Work } {
-  const total = extent.pairs * heads * (COST.score + COST.float * headDim);
+  const scores = extent.pairs * heads * (COST.score + COST.float * headDim);
+  const total = scores + extent.rows * kvHeads * headDim * COST.read;
   const [row, pieces] = [4 * SEGMENT, cuts === undefined ? extent.segments : cuts.length - 1];
   return pieces >= 4 * threads || pieces >= heads / group
     ? {

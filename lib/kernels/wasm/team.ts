@@ -179,8 +179,10 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
   };
   const alone = (name: string, args: readonly Argument[], work: Work): void => {
-    const isWhole = work.parts === undefined || work.units * work.cost < SMALL;
-    const bounds = isWhole ? [0, work.units] : partsOf(work, threads);
+    if (work.parts === undefined || work.units * work.cost < SMALL) {
+      return void all[name]!(...args.map((arg) => valueOf(arg, 0, work.units)));
+    }
+    const bounds = partsOf(work, threads);
     for (let i = 1; i < bounds.length; i++) {
       all[name]!(...args.map((arg) => valueOf(arg, bounds[i - 1]!, bounds[i]!)));
     }
