@@ -19,6 +19,7 @@ import {
   loadPairs,
   loadPolicy,
   loadRef,
+  type LoadReport,
   number,
   once,
   oneOf,
@@ -215,7 +216,7 @@ export function demonstrations(
       "data" | "rows" | "model" | "modelHash" | "loraRank" | "adapter" | "heldOut" | "context" | "overflow"
     >
     & { readonly passages: number },
-): Stage<object, VocabularyState & DemonstrationState> {
+): Stage<object, VocabularyState & DemonstrationState & { readonly report?: LoadReport }> {
   const { data, model } = s;
   if (data === null && model !== null) {
     const rule = "the world's text is in the tokens of its own model";

@@ -8,6 +8,7 @@ import {
   interval,
   type LikelihoodEvaluation,
   type LoadedState,
+  type LoadReport,
   type PairEvaluation,
   percent,
   type PolicyState,
@@ -84,6 +85,8 @@ function document(state: Aligned): Readonly<Record<string, unknown>> {
 
 /** The state at the end of `sft`. */
 export interface Tuned extends PolicyState {
+  /** What became of the rows; absent for the world's text. */
+  readonly report?: LoadReport;
   readonly demonstrations: readonly unknown[];
   readonly heldOutDemonstrations: readonly unknown[];
   readonly likelihood: LikelihoodEvaluation;
@@ -92,10 +95,11 @@ export interface Tuned extends PolicyState {
 
 /** The end of supervised fine-tuning. */
 export function sftSummary(state: Tuned): Summary {
-  const { demonstrations, heldOutDemonstrations, replies } = state;
+  const { report, demonstrations, heldOutDemonstrations, replies } = state;
   const likelihood = heldOutDemonstrations.length === 0 ? null : state.likelihood;
   const nats = (of: Estimate): string => `${interval(of)} nats`;
   const parts = [
+    ...report === undefined ? [] : [reportText(report)],
     ...replies === null ? [] : [familyTable(replies), sampleTable(replies)],
     table(["figure", "value, with 95 % interval"], [
       ["texts", `${demonstrations.length}, and ${heldOutDemonstrations.length} held out`],
@@ -107,7 +111,11 @@ export function sftSummary(state: Tuned): Summary {
   ];
   return {
     json: {
-      data: { texts: demonstrations.length, heldOut: heldOutDemonstrations.length },
+      data: {
+        texts: demonstrations.length,
+        heldOut: heldOutDemonstrations.length,
+        ...report && { dropped: countOf(report.dropped), truncated: countOf(report.truncated) },
+      },
       nll: likelihood,
       gold: replies && goldOf(replies),
     },
@@ -125,6 +133,14 @@ export function sftSummary(state: Tuned): Summary {
           { name: "held out", value: String(heldOutDemonstrations.length) },
         ],
       },
+      ...report === undefined ? [] : [
+        {
+          part: "data",
+          title: "What happened to the rows",
+          type: "text",
+          lines: reportText(report).split("\n"),
+        } as const,
+      ],
     ],
   };
 }

@@ -23,7 +23,7 @@ export function unusedFields(
     const n = rows.filter((row) => row[name] !== undefined).length;
     return n === 0 ? [] : [`the ${name} of ${n.toLocaleString("en-US")} row${n === 1 ? "" : "s"}`];
   });
-  return counted.length === 0
-    ? undefined
-    : `${why}: ${counted.join(", ")} ${counted.length === 1 ? "is" : "are"} not used.`;
+  if (counted.length === 0) return undefined;
+  const listed = [...counted.slice(0, -2), counted.slice(-2).join(" and ")].join(", ");
+  return `${why}: ${listed} ${counted.length === 1 ? "is" : "are"} not used.`;
 }

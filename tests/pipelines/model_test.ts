@@ -100,6 +100,8 @@ Deno.test({
         ...[...rest.flags, "--iterations", "1", "--rollouts", "8", "--max-new-tokens", "4", "--reward-epochs", "0.1"],
       );
       for (const { code, err } of [tuned, fitted, reinforced]) assertEquals([code, err], [0, ""]);
+      const { texts, heldOut, dropped, truncated } = JSON.parse(tuned.out).data;
+      assertEquals([texts + heldOut > 0, dropped, truncated], [true, 0, 0]);
     }),
 });
 

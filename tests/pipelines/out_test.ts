@@ -246,3 +246,10 @@ Deno.test("a run that diverges keeps its metrics and its last checkpoint", async
   assertEquals(folder.text("metrics.jsonl").trimEnd().split("\n").length, 4);
   assertEquals(checkpoints(folder), [2, 4].map((n) => `checkpoints/step-00000000${n}.checkpoint`));
 });
+
+Deno.test("--html prints the very page that --out keeps", async () => {
+  const folder = memoryFolder("a");
+  const { out } = await use("--out a --html --quiet", [folder]);
+  assertStringIncludes(out, "<!doctype html>");
+  assertEquals(out, folder.text("report.html"));
+});

@@ -133,7 +133,7 @@ Deno.test("ppo with a reward of the user's own says that the numbers of rows are
   const stage = reward({ ...settings.values, reward: "reward.ts" });
   await finish(run(stage, { seed: 0, given }), (event) => void events.push(event));
   assertEquals(events.flatMap((event) => event.type === "remark" ? [event.message] : []), [
-    "A reward of your own judges: the label of 1 row, the weight of 1 row are not used.",
+    "A reward of your own judges: the label of 1 row and the weight of 1 row are not used.",
   ]);
 });
 

@@ -1,4 +1,4 @@
-import { assertAlmostEquals, assertEquals, assertGreater } from "@std/assert";
+import { assert, assertAlmostEquals, assertEquals, assertGreater, assertStrictEquals } from "@std/assert";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { initReward, values, zeroValueHead } from "../../lib/model/heads.ts";
 import type { End } from "../../lib/rl/end.ts";
@@ -118,4 +118,20 @@ Deno.test("advantages() that are all equal are named in a warning", async () => 
   assertEquals(await messages([1, 1]), [
     "The advantages of all tokens are equal: the policy has nothing to learn from them.",
   ]);
+});
+
+Deno.test("advantages() are estimated once: what the last step found is what the stage adds", () => {
+  const { work } = advantages();
+  assert(work.type === "scan");
+  const context = {
+    key: key(0),
+    emit: () => {},
+    signal: new AbortController().signal,
+    step: 0,
+    steps: 1,
+    state: given,
+  };
+  const { carry } = work.init(given as never, context);
+  const found = work.step(carry as never, context as never).carry as { readonly estimated: object };
+  assertStrictEquals(work.done(found as never, given as never, context), found.estimated);
 });

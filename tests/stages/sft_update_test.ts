@@ -74,6 +74,6 @@ Deno.test("demonstrateChosen() says of which rows it leaves numbers unused, and 
     type: "remark",
     path: ["demonstrateChosen"],
     message:
-      "Fine-tuning learns every chosen completion alike: the label of 1 row, the weight of 16 rows are not used.",
+      "Fine-tuning learns every chosen completion alike: the label of 1 row and the weight of 16 rows are not used.",
   }]);
 });
