@@ -136,9 +136,19 @@ function multiplySmall({ kernels }: Team, product: Product, n: number, k: number
 /** `Kernels.gemm` over the emitted functions. */
 export function multiplication(team: Team, at: (x: Floats) => number): Kernels<Floats>["gemm"] {
   return (m, n, k, a, [aRow, aColumn], b, [bRow, bColumn], c, ldc, beta) => {
-    const left = { a: at(a), aRow: aRow * 4, aColumn: aColumn * 4 };
-    const product = { m, ...left, b: at(b), bRow: bRow * 4, bColumn: bColumn * 4, c: at(c), cRow: ldc * 4, beta };
-
+    // One literal, as spreading another into it takes as long as a small product.
+    const product: Product = {
+      m,
+      a: at(a),
+      aRow: aRow * 4,
+      aColumn: aColumn * 4,
+      b: at(b),
+      bRow: bRow * 4,
+      bColumn: bColumn * 4,
+      c: at(c),
+      cRow: ldc * 4,
+      beta,
+    };
     if (k > 0 && m * n * k <= SMALL_PRODUCT) return multiplySmall(team, product, n, k);
     const few = isFew(product, k);
     const whole = k === 0 ? 0 : few ? n - n % FEW_COLUMNS : isStored(product) ? n - n % NR : 0;
