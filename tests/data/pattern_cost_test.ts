@@ -33,6 +33,11 @@ const PUBLISHED: Readonly<Record<string, string>> = {
   clip: raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`,
   exaone:
     raw`${SUFFIX}|${LEAD}(?:\p{L}\p{M}*(?: \p{L}\p{M}*)*)+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]?|\s*[\r\n]|\s+(?!\S)|\s+`,
+  cl100kNow:
+    raw`'(?i:[sdmt]|ll|ve|re)|${LEAD}+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s`,
+  marks: raw`${SUFFIX}|${LEAD}[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|${REST}`,
+  jais: raw`'s|'t| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s{512}(?!\S)|\s{256}(?!\S)|\s{4}(?!\S)|\s{1,2}(?!\S)|\s{1}`,
+  threes: raw`\d{1,3}(?=(?:\d{3})*\b)`,
   superbpe: raw`(?=(\d{3})+(?!\d))`,
   digits: "[0-9][0-9][0-9]",
   blanks: " {2,}",
