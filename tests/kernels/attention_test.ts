@@ -21,9 +21,13 @@ const segments = Int32Array.from([
   ...[30, 38, 3, 6, 21, 5],
 ]);
 
-function inputs(s: AttentionShape, seed = 1): { q: Float32Array; k: Float32Array; v: Float32Array; g: Float32Array } {
+function inputs(
+  s: AttentionShape,
+  seed = 1,
+  rows = ROWS,
+): { q: Float32Array; k: Float32Array; v: Float32Array; g: Float32Array } {
   const draw = uniform(seed);
-  const [queries, keys] = [ROWS * s.heads * s.headDim, ROWS * s.kvHeads * s.headDim];
+  const [queries, keys] = [rows * s.heads * s.headDim, rows * s.kvHeads * s.headDim];
   return { q: random(queries, draw), k: random(keys, draw), v: random(keys, draw), g: random(queries, draw) };
 }
 
@@ -64,14 +68,19 @@ function forward(by: Kernels<Floats>, x: { q: Floats; k: Floats; v: Floats }, s 
   return { out, lse };
 }
 
-function backward(by: Kernels<Floats>, x: { q: Floats; k: Floats; v: Floats; g: Floats }, s = shape): Floats[] {
-  const { out, lse } = forward(by, x, s);
+function backward(
+  by: Kernels<Floats>,
+  x: { q: Floats; k: Floats; v: Floats; g: Floats },
+  s = shape,
+  segs = segments,
+): Floats[] {
+  const { out, lse } = forward(by, x, s, segs);
   const [dq, dk, dv] = [x.q, x.k, x.v].map((y) => y instanceof Float64Array ? f64(y) : shared(y)) as [
     Floats,
     Floats,
     Floats,
   ];
-  by.attentionBackward(x.q, x.k, x.v, out, lse, x.g, segments, dq, dk, dv, s);
+  by.attentionBackward(x.q, x.k, x.v, out, lse, x.g, segs, dq, dk, dv, s);
   return [dq, dk, dv];
 }
 
@@ -116,6 +125,36 @@ Deno.test("attention and its gradients in wasm meet the reference in f64, for he
       assert(distance(one.out, exact.out) < 2e-6 && distance(one.lse, exact.lse) < 1e-6, `${headDim} ${heads}`);
       const gradients = backward(reference, doubles(x), s);
       backward(wasm, x, s).forEach((y, i) => assert(distance(y, gradients[i]!) < 5e-6, `${headDim} ${heads} ${i}`));
+    }
+  }
+});
+
+const longShapes: readonly AttentionShape[] = [
+  { heads: 3, kvHeads: 3, headDim: 8, scale: 0.4 },
+  { heads: 4, kvHeads: 2, headDim: 20, scale: 0.3 },
+  { heads: 20, kvHeads: 1, headDim: 4, scale: 0.5 },
+];
+
+Deno.test("gradients of long segments meet the reference in f64, with windows, caps and shared heads", () => {
+  const segs = Int32Array.from([0, 70, 0, 0, 0, 0, 70, 119, 3, 60, 70, 0]);
+  for (const s of longShapes) {
+    for (const limits of [{}, { window: 25 }, { window: 90, softcap: 2 }]) {
+      const x = inputs(s, 5, 119), exact = backward(reference, doubles(x), { ...s, ...limits }, segs);
+      backward(wasm, x, { ...s, ...limits }, segs).forEach((y, i) =>
+        assert(distance(y, exact[i]!) < 5e-6, `${s.heads} ${JSON.stringify(limits)} ${i}: ${distance(y, exact[i]!)}`)
+      );
+    }
+  }
+});
+
+Deno.test("gradients have the same bits whether rows are one segment or follow a prefix of it, wherever it ends", () => {
+  const length = 59;
+  for (const s of longShapes) {
+    const x = inputs(s, 6, length);
+    const whole = backward(wasm, x, s, Int32Array.of(0, length, 0, 0, 0, 0));
+    for (const end of [1, 7, 16, 33, 58]) {
+      const cut = backward(wasm, x, s, Int32Array.of(0, end, 0, 0, 0, 0, end, length, 0, end, end, 0));
+      assertEquals(cut, whole, `${s.heads} heads, prefix of ${end}`);
     }
   }
 });

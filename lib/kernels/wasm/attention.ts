@@ -23,25 +23,16 @@ import {
   when,
 } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
-import { addToRows, type Queries, scores, weightedSum } from "./key_lists.ts";
-import {
-  eachVector,
-  exponential,
-  hyperbolicTangent,
-  logarithm,
-  maximum,
-  sumLanes,
-  sumOfExponentials,
-  VECTOR,
-} from "./vectors.ts";
+import { type Queries, scores, weightedSum } from "./key_lists.ts";
+import { eachVector, hyperbolicTangent, logarithm, maximum, sumLanes, sumOfExponentials, VECTOR } from "./vectors.ts";
 
-const { sub, mul, div, madd, nmadd } = f32x4;
+const { mul, div } = f32x4;
 
 /** Entries by which lists of keys and scores may be read or written beyond their end. */
 export const SLACK = 4;
 
 /** The offsets in bytes of the key rows of a segment, the last one repeated. */
-const listKeys = func("listKeys", { segment: "address", rowBytes: "address", keys: "address" }, (
+export const listKeys = func("listKeys", { segment: "address", rowBytes: "address", keys: "address" }, (
   { segment, rowBytes, keys },
   local,
 ) => {
@@ -58,7 +49,7 @@ const listKeys = func("listKeys", { segment: "address", rowBytes: "address", key
 });
 
 /** What both directions take: segments `segment … segmentsEnd`, heads `first … last`, sizes, and scratch rows. */
-const params = {
+export const params = {
   q: "address",
   k: "address",
   v: "address",
@@ -76,10 +67,11 @@ const params = {
   softcap: "f32", // 0 for none
   keys: "address",
   p: "address",
-  p1: "address",
 } as const;
 
-type Locals = { readonly [K in keyof typeof params]: Local<typeof params[K]> };
+const forwardParams = { ...params, p1: "address" } as const;
+
+type Locals = { readonly [K in keyof typeof forwardParams]: Local<typeof forwardParams[K]> };
 
 /** A query and head, or two: offsets in bytes, where their list of keys begins, and how many of it each sees. */
 interface Place {
@@ -95,8 +87,7 @@ interface Place {
 
 /**
  * Runs `body` for every query of the segments and every head, two by two where they share their keys: heads of a row that
- * read the same keys, or where no heads do, a row and the next. A key row meets its queries row by row, and head by head
- * within a row.
+ * read the same keys, or where no heads do, a row and the next.
  */
 function eachQuery(p: Locals, local: NewLocal, body: (n: Queries, place: Place) => Code): Code {
   const [row, index, before, rows, heads] = [0, 1, 2, 3, 4].map(() => local("address")) as [
@@ -152,8 +143,8 @@ function eachQuery(p: Locals, local: NewLocal, body: (n: Queries, place: Place) 
 }
 
 /** Bytes of a row of scores, filled up to whole vectors. */
-const filled = (count: Local<"address">) => address.and(address.add(address.shl(count, 2), VECTOR - 1), -VECTOR);
-const MINUS_INFINITY = f32x4.of(-Infinity);
+export const filled = (count: Local<"address">) => address.and(address.add(address.shl(count, 2), VECTOR - 1), -VECTOR);
+export const MINUS_INFINITY = f32x4.of(-Infinity);
 
 /** p ← exp(p − max p), of capped p where there is a cap, lse ← log Σ exp p; gives 1 / Σ p. */
 const softmax = func("softmax", { p: "address", count: "address", softcap: "f32", lse: "address" }, (
@@ -184,7 +175,7 @@ const softmax = func("softmax", { p: "address", count: "address", softcap: "f32"
 }, ["f32"]);
 
 /** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
-export const attention: Func = func("attention", params, (all, local) => {
+export const attention: Func = func("attention", forwardParams, (all, local) => {
   const { q, k, v, out, lse, head, scale, softcap, p, p1 } = all;
   const [total, total1] = [local("f32"), local("f32")];
   return eachQuery(all, local, (n, { keys, count, ...place }) => {
@@ -198,98 +189,6 @@ export const attention: Func = func("attention", params, (all, local) => {
         ...[weightedSum[n], address.add(v, key), keys, p, p1, count, count1, head, total, total1] as const,
         ...[address.add(out, query), address.add(out, query1)] as const,
       ),
-    ];
-  });
-});
-
-/** p ← exp(scores − lse), ds ← p·(ds − g·out)·scale, with scores capped and the cap's derivative if there is one. */
-const differentiate = func("differentiate", {
-  g: "address",
-  out: "address",
-  lse: "address",
-  head: "address",
-  p: "address",
-  ds: "address",
-  count: "address",
-  scale: "f32",
-  softcap: "f32",
-}, ({ g, out, lse, head, p, ds, count, scale, softcap }, local) => {
-  const [j, value, total, along] = [local("address"), local("v128"), local("v128"), local("v128")];
-  const exp = exponential(local);
-  const [tanh, slope, cap] = [hyperbolicTangent(local), local("v128"), f32x4.splat(softcap)];
-  const each = (isCapped: boolean): Code =>
-    eachVector(j, filled(count), ({ load, store }) => [
-      value.set(load(address.add(p, j))),
-      isCapped
-        ? [
-          value.set(div(value, cap)),
-          tanh(value),
-          slope.set(mul(f32x4.splat(scale), nmadd(value, value, f32x4.of(1)))),
-          value.set(mul(value, cap)),
-        ]
-        : [],
-      value.set(sub(value, total)),
-      exp(value),
-      store(address.add(p, j), value),
-      store(
-        address.add(ds, j),
-        mul(mul(value, sub(load(address.add(ds, j)), along)), isCapped ? slope : f32x4.splat(scale)),
-      ),
-    ]);
-  return [
-    v128.store(address.add(p, address.shl(count, 2)), MINUS_INFINITY),
-    along.set(f32x4.of(0)), // Σ_j p_j·(g·v_j), what the softmax subtracts
-    loop(j, 0, head, VECTOR, [
-      value.set(v128.load(address.add(g, j))),
-      along.set(madd(value, v128.load(address.add(out, j)), along)),
-    ]),
-    along.set(f32x4.splat(sumLanes(along))),
-    total.set(v128.load32Splat(lse)),
-    when(f32.lt(f32.of(0), softcap), each(true), each(false)),
-  ];
-});
-
-const backwardParams = {
-  ...params,
-  g: "address",
-  dq: "address",
-  dk: "address",
-  dv: "address",
-  ds: "address",
-  ds1: "address",
-} as const;
-
-/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
-export const attentionBackward: Func = func("attentionBackward", backwardParams, (all, local) => {
-  const { q, k, v, out, lse, head, scale, softcap, p, p1, g, dq, dk, dv, ds, ds1 } = all;
-  const one = f32.of(1);
-  return eachQuery(all, local, (n, { keys, count, ...place }) => {
-    const { query, query1, key, count1 } = { ...place, count1: n === 1 ? count : place.count1 };
-    const [x, x1] = [address.add(q, query), address.add(q, query1)];
-    const [slope, slope1] = [address.add(g, query), address.add(g, query1)];
-    const counts = [count, count1, head] as const;
-    const derive = (at: Local<"address">, lseAt: Local<"address">, ...rows: readonly Local<"address">[]): Code =>
-      call(
-        differentiate,
-        address.add(g, at),
-        address.add(out, at),
-        address.add(lse, lseAt),
-        head,
-        ...rows,
-        scale,
-        softcap,
-      );
-    return [
-      call(scores[n], x, x1, address.add(k, key), keys, count1, head, scale, p, p1),
-      call(scores[n], slope, slope1, address.add(v, key), keys, count1, head, one, ds, ds1),
-      derive(query, place.lse, p, ds, count),
-      n === 2 ? derive(query1, place.lse1, p1, ds1, count1) : [],
-      call(
-        ...[weightedSum[n], address.add(k, key), keys, ds, ds1, ...counts, one, one] as const,
-        ...[address.add(dq, query), address.add(dq, query1)] as const,
-      ),
-      call(addToRows[n], x, x1, keys, ds, ds1, ...counts, address.add(dk, key)),
-      call(addToRows[n], slope, slope1, keys, p, p1, ...counts, address.add(dv, key)),
     ];
   });
 });

@@ -101,20 +101,31 @@ function split(
     };
 }
 
-/** Scratch rows of a thread: a list of keys, and for each of two queries the scores and their gradients. */
-const ROWS = 5;
+/** Most queries of a block in the backward pass, and bytes for their scores, unless one row's heads take more. */
+const BLOCK = { queries: 16, bytes: 1 << 18 };
+
+/** Rows of a block whose queries have scratch rows of so many bytes, two each, in groups that share a key's head. */
+const rowsOfBlock = (bytes: number, group: number): number =>
+  Math.max(1, Math.floor(Math.min(BLOCK.queries, BLOCK.bytes / (2 * bytes)) / group));
+
+/** Bytes of a scratch row that is read or written a little beyond its end. */
+const bytesOf = (floats: number): number => 64 * Math.ceil((floats + SLACK) / 16);
 
 /** `Kernels.attention` and its gradients. */
 export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "attentionBackward"> {
   const { run, threads } = team;
 
-  /** Runs `body` with scratch rows for each thread, and the segments' address. */
-  const prepare = (segments: Int32Array, keys: number, body: (address: number, rows: Argument[]) => void): void =>
+  /** Runs `body` with the segments' address and scratch of these sizes for each thread. */
+  const prepare = (
+    segments: Int32Array,
+    sizes: readonly number[],
+    body: (address: number, scratch: readonly Argument[]) => void,
+  ): void =>
     withScratch(() => {
-      const row = 64 * Math.ceil((keys + SLACK) / 16);
-      const { offset } = allocate(ROWS * row * threads);
-      const rows = Array.from({ length: ROWS }, (_, i) => own(offset + i * row, ROWS * row));
-      withInts(segments, (address) => body(address, rows));
+      const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
+      let at = allocate(total * threads).offset;
+      const scratch = sizes.map((bytes) => own((at += bytes) - bytes, total));
+      withInts(segments, (address) => body(address, scratch));
     });
   return {
     attention: (q, k, v, segments, out, lse, shape) => {
@@ -125,10 +136,11 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
         out.fill(0);
         lse.fill(0);
       }
-      prepare(segments, extent.keys, (address, [keys, p, p1]) => {
+      const row = bytesOf(extent.keys);
+      prepare(segments, [row, row, row], (address, scratch) => { // a list of keys, and scores of two queries
         const { place, work } = split(extent, shape, address, { threads, group: 1 });
         const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, p1!], work);
+        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), ...scratch], work);
       });
     },
     attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
@@ -140,15 +152,19 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       if (extent.queries * heads < lse.length) dq.fill(0);
       dk.fill(0);
       dv.fill(0);
-      prepare(segments, extent.keys, (address, [keys, p, p1, ds, ds1]) => {
-        // The query heads of one key/value head add to the same rows.
-        const sharing = { threads, cuts: cutsOf(segments), group: heads / kvHeads };
+      const group = heads / kvHeads; // query heads of one key/value head add to the same rows
+      const row = bytesOf(extent.keys), most = rowsOfBlock(row, group), queries = most * group;
+      // A list of keys; of a block's queries their scores and the gradients of these, themselves and output gradients.
+      const [scores, copies] = [queries * row, queries * bytesOf(headDim)];
+      prepare(segments, [row, scores, scores, copies, copies], (address, [keys, p, ds, x, slope]) => {
+        const sharing = { threads, cuts: cutsOf(segments), group };
         const { place, work } = split({ ...extent, pairs: COST.backward * extent.pairs }, shape, address, sharing);
         const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        const gradients = [at(g), at(dq), at(dk), at(dv), ds!, ds1!];
+        const sizes = [heads, kvHeads, headDim * 4, ...scoring(shape)];
+        const gradients = [at(g), at(dq), at(dk), at(dv), x!, slope!];
         run(
           "attentionBackward",
-          [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), keys!, p!, p1!, ...gradients],
+          [...arrays, ...place, ...sizes, keys!, p!, ds!, row, most, ...gradients],
           work,
         );
       });

@@ -3,7 +3,7 @@
  * then read each row once. An element is the same chain in both.
  */
 
-import { address, f32x4, func, type Local, loop, type NewLocal, v128 } from "./assembler.ts";
+import { address, f32x4, func, type Local, loop, type NewLocal, v128, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { FLOAT, transpose, VECTOR } from "./vectors.ts";
 
@@ -125,32 +125,49 @@ export const weightedSum: Readonly<Record<Queries, Func>> = forQueries((n) =>
   })
 );
 
-/** rows[keys[j]] ← rows[keys[j]] + weights[j]·x, for each j; of two queries the first one first. */
-export const addToRows: Readonly<Record<Queries, Func>> = forQueries((n) =>
-  func(`addToRows${n}`, { x: "address", x1: "address", ...listed, rows: "address" }, (
-    { x, x1, keys, weights, weights1, count, count1, head, rows },
-    local,
-  ) => {
-    const [j, at, sum] = [local("address"), local("address"), local("v128")];
-    const all = withRegisters(local, [{ x, weights }, { x: x1, weights: weights1 }].slice(0, n));
-    return eachPiece(local, { head, most: 8 / n }, (d, vectors) => {
-      const add = (queries: typeof all): Code => [
-        queries.map(({ weight, weights }) => weight.set(v128.load32Splat(address.add(weights, j)))),
-        at.set(address.add(address.add(rows, d), address.load32(address.add(keys, j)))),
-        Array.from({ length: vectors }, (_, i) => [
-          sum.set(v128.load(at, i * VECTOR)),
-          queries.map(({ weight, registers }) => sum.set(madd(weight, registers[i]!, sum))),
-          v128.store(at, sum, i * VECTOR),
-        ]),
-      ];
+/**
+ * rows[keys[j]] ← rows[keys[j]] + Σ_q weights[q, j]·x[q], in order of q: for each j, two of them at a time, whose rows are
+ * read and written once for all queries. `weights` has rows of `stride` bytes.
+ */
+export const addToRows: Func = func("addToRows", {
+  x: "address",
+  queries: "address",
+  keys: "address",
+  weights: "address",
+  stride: "address",
+  count: "address",
+  head: "address",
+  rows: "address",
+}, ({ x, queries, keys, weights, stride, count, head, rows }, local) => {
+  const [j, q, from, weight] = [local("address"), local("address"), local("address"), local("address")];
+  const value = local("v128");
+  const both = [0, 1].map((place) => {
+    return { place, at: local("address"), factor: local("v128"), sums: [0, 1, 2, 3].map(() => local("v128")) };
+  });
+  const add = (taken: typeof both): Code =>
+    eachPiece(local, { head, most: 4 }, (d, vectors) => {
+      const each = (body: (sum: Local<"v128">, i: number, key: typeof both[number]) => Code): Code =>
+        taken.map((key) => key.sums.slice(0, vectors).map((sum, i) => body(sum, i, key)));
       return [
-        all.map(({ x, registers }) => [
-          at.set(address.add(x, d)),
-          registers.slice(0, vectors).map((value, i) => value.set(v128.load(at, i * VECTOR))),
+        taken.map(({ at, place }) => at.set(address.add(address.add(rows, d), address.load32(keys, 4 * place)))),
+        each((sum, i, { at }) => sum.set(v128.load(at, i * VECTOR))),
+        [from.set(address.add(x, d)), weight.set(weights)],
+        loop(q, 0, queries, 1, [
+          taken.map(({ factor, place }) => factor.set(v128.load32Splat(weight, FLOAT * place))),
+          Array.from({ length: vectors }, (_, i) => [
+            value.set(v128.load(from, i * VECTOR)),
+            taken.map(({ factor, sums }) => sums[i]!.set(madd(factor, value, sums[i]!))),
+          ]),
+          [from.set(address.add(from, head)), weight.set(address.add(weight, stride))],
         ]),
-        loop(j, 0, address.shl(count, 2), FLOAT, add(all)),
-        n === 2 ? loop(j, address.shl(count, 2), address.shl(count1, 2), FLOAT, add(all.slice(1))) : [],
+        each((sum, i, { at }) => v128.store(at, sum, i * VECTOR)),
       ];
     });
-  })
-);
+  return [
+    loop(j, 1, count, 2, [
+      add(both),
+      [keys.set(address.add(keys, 2 * FLOAT)), weights.set(address.add(weights, 2 * FLOAT))],
+    ]),
+    when(address.eq(address.and(count, 1), 1), add(both.slice(0, 1))),
+  ];
+});

@@ -5,6 +5,7 @@ import type { BinaryOp } from "../kernels.ts";
 import { memory } from "../memory.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
+import { attentionBackward } from "./attention_backward.ts";
 import { drawRows } from "./draw.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
@@ -32,7 +33,7 @@ const named = {
   multiplyOneOrTwo,
   roundRows,
   attention: attention.attention,
-  attentionBackward: attention.attentionBackward,
+  attentionBackward,
   axpy: elementwise.axpy,
   sumsOfSquares: optimizer.sumsOfSquares,
   siluGate: elementwise.siluGate,

@@ -1,0 +1,245 @@
+/**
+ * Gradients of attention, a block of queries at a time that see the same keys: some rows, and the heads that share a key's
+ * head. Their scores and the gradients of these stand in scratch rows, so that a key's gradient is read and written once
+ * for the block. It meets its queries row by row, and head by head within a row, whatever the blocks are.
+ */
+
+import { filled, listKeys, MINUS_INFINITY, params } from "./attention.ts";
+import {
+  type Address,
+  address,
+  call,
+  f32,
+  f32x4,
+  func,
+  type Local,
+  loop,
+  type NewLocal,
+  v128,
+  when,
+} from "./assembler.ts";
+import type { Code, Func } from "./encode.ts";
+import { addToRows, type Queries, scores, weightedSum } from "./key_lists.ts";
+import { eachVector, exponential, hyperbolicTangent, sumLanes, VECTOR } from "./vectors.ts";
+
+const { sub, mul, div, madd, nmadd } = f32x4;
+
+/** p ← exp(scores − lse), ds ← p·(ds − g·out)·scale, with scores capped and the cap's derivative if there is one. */
+const differentiate = func("differentiate", {
+  g: "address",
+  out: "address",
+  lse: "address",
+  head: "address",
+  p: "address",
+  ds: "address",
+  count: "address",
+  scale: "f32",
+  softcap: "f32",
+}, ({ g, out, lse, head, p, ds, count, scale, softcap }, local) => {
+  const [j, value, total, along] = [local("address"), local("v128"), local("v128"), local("v128")];
+  const exp = exponential(local);
+  const [tanh, slope, cap] = [hyperbolicTangent(local), local("v128"), f32x4.splat(softcap)];
+  const each = (isCapped: boolean): Code =>
+    eachVector(j, filled(count), ({ load, store }) => [
+      value.set(load(address.add(p, j))),
+      isCapped
+        ? [
+          value.set(div(value, cap)),
+          tanh(value),
+          slope.set(mul(f32x4.splat(scale), nmadd(value, value, f32x4.of(1)))),
+          value.set(mul(value, cap)),
+        ]
+        : [],
+      value.set(sub(value, total)),
+      exp(value),
+      store(address.add(p, j), value),
+      store(
+        address.add(ds, j),
+        mul(mul(value, sub(load(address.add(ds, j)), along)), isCapped ? slope : f32x4.splat(scale)),
+      ),
+    ]);
+  return [
+    v128.store(address.add(p, address.shl(count, 2)), MINUS_INFINITY),
+    along.set(f32x4.of(0)), // Σ_j p_j·(g·v_j), what the softmax subtracts
+    loop(j, 0, head, VECTOR, [
+      value.set(v128.load(address.add(g, j))),
+      along.set(madd(value, v128.load(address.add(out, j)), along)),
+    ]),
+    along.set(f32x4.splat(sumLanes(along))),
+    total.set(v128.load32Splat(lse)),
+    when(f32.lt(f32.of(0), softcap), each(true), each(false)),
+  ];
+});
+
+/** out ← x, a row of a head. */
+const copyHead = func("copyHead", { x: "address", out: "address", head: "address" }, ({ x, out, head }, local) => {
+  const d = local("address");
+  return loop(d, 0, head, VECTOR, v128.store(address.add(out, d), v128.load(address.add(x, d))));
+});
+
+const backwardParams = {
+  ...params,
+  ds: "address",
+  stride: "address", // bytes from a scratch row of scores to the next query's
+  most: "address", // rows of a block
+  g: "address",
+  dq: "address",
+  dk: "address",
+  dv: "address",
+  x: "address", // the block's queries
+  slope: "address", // and their output gradients
+} as const;
+
+type Locals = { readonly [K in keyof typeof backwardParams]: Local<typeof backwardParams[K]> };
+
+/** A block: its rows and queries, its list of keys, how many of it the first row sees, and the offset of its key head. */
+interface Block {
+  readonly rows: Local<"address">;
+  readonly queries: Local<"address">;
+  readonly group: Local<"address">;
+  readonly keys: Local<"address">;
+  readonly seen: Local<"address">;
+  readonly key: Local<"address">;
+}
+
+/** Runs `body` for every block, with the offset of its first query and lse. */
+function eachBlock(
+  p: Locals,
+  local: NewLocal,
+  body: (block: Block, first: { readonly query: Local<"address">; readonly lse: Local<"address"> }) => Code,
+): Code {
+  const [row, index, before] = [local("address"), local("address"), local("address")];
+  const [rows, queries, group] = [local("address"), local("address"), local("address")];
+  const [keys, seen, key, query, lse] = [0, 1, 2, 3, 4].map(() => local("address")) as [
+    ...[Local<"address">, Local<"address">, Local<"address">],
+    ...[Local<"address">, Local<"address">],
+  ];
+  const field = (i: number) => address.load32(p.segment, 4 * i);
+  const left = address.sub(field(1), row);
+  return [
+    group.set(address.div(p.heads, p.kvHeads)),
+    loop(p.segment, p.segment, p.segmentsEnd, 24, [
+      call(listKeys, p.segment, address.mul(p.kvHeads, p.head), p.keys),
+      before.set(address.add(address.sub(field(3), field(2)), field(5))),
+      loop(row, field(0), field(1), rows, [
+        rows.set(p.most),
+        when(address.lt(left, rows), rows.set(left)),
+        when(address.lt(p.window, address.add(before, rows)), rows.set(address.of(1))), // else lists begin alike
+        [keys.set(p.keys), seen.set(address.add(before, 1))],
+        when(address.lt(p.window, seen), [
+          keys.set(address.add(p.keys, address.shl(address.sub(seen, p.window), 2))),
+          seen.set(p.window),
+        ]),
+        queries.set(address.mul(rows, group)),
+        loop(index, p.first, p.last, group, [
+          lse.set(address.add(address.mul(row, p.heads), index)),
+          query.set(address.mul(lse, p.head)),
+          lse.set(address.shl(lse, 2)),
+          key.set(address.mul(address.div(index, group), p.head)),
+          body({ rows, queries, group, keys, seen, key }, { query, lse }),
+        ]),
+        before.set(address.add(before, rows)),
+      ]),
+    ]),
+  ];
+}
+
+/** A query of a block: offsets of its row and lse, its scratch rows, and how many keys it sees. */
+interface Query {
+  readonly at: Local<"address">;
+  readonly lse: Local<"address">;
+  readonly p: Local<"address">;
+  readonly ds: Local<"address">;
+  readonly count: Local<"address">;
+}
+
+const newQuery = (local: NewLocal): Query => ({
+  at: local("address"),
+  lse: local("address"),
+  p: local("address"),
+  ds: local("address"),
+  count: local("address"),
+});
+
+/** p, ds and dq of one query, or of two. */
+function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Query] | readonly [Query, Query]): Code {
+  const { q, k, v, out, lse, head, scale, softcap, g, dq } = all;
+  const [a, b = a] = queries;
+  const n = queries.length as Queries;
+  const one = f32.of(1);
+  const offset = (x: Local<"address">) => [address.add(x, a.at), address.add(x, b.at)] as const;
+  const derive = ({ at, lse: lseAt, p, ds, count }: Query): Code =>
+    call(
+      differentiate,
+      ...[address.add(g, at), address.add(out, at), address.add(lse, lseAt), head, p, ds, count, scale, softcap],
+    );
+  return [
+    call(scores[n], ...offset(q), address.add(k, key), keys, b.count, head, scale, a.p, b.p),
+    call(scores[n], ...offset(g), address.add(v, key), keys, b.count, head, one, a.ds, b.ds),
+    queries.map(derive),
+    call(weightedSum[n], address.add(k, key), keys, a.ds, b.ds, a.count, b.count, head, one, one, ...offset(dq)),
+  ];
+}
+
+/** Fills the scratch rows of a block, and its part of dq. */
+function fillBlock(all: Locals, local: NewLocal, block: Block, first: Pick<Query, "at" | "lse">): Code {
+  const [cursor, a, b] = [newQuery(local), newQuery(local), newQuery(local)];
+  const [i, h, x, slope] = [local("address"), local("address"), local("address"), local("address")];
+  const others = address.sub(all.heads, block.group);
+  const on = (at: Local<"address">, by: Address): Code => at.set(address.add(at, by));
+  const take = (to: Query): Code => [
+    (["at", "lse", "p", "ds", "count"] as const).map((name) => to[name].set(cursor[name])),
+    [call(copyHead, address.add(all.q, to.at), x, all.head), on(x, all.head)],
+    [call(copyHead, address.add(all.g, to.at), slope, all.head), on(slope, all.head)],
+    [on(cursor.at, all.head), on(cursor.lse, 4), on(cursor.p, all.stride), on(cursor.ds, all.stride), on(h, 1)],
+    when(address.eq(h, block.group), [
+      [h.set(address.of(0)), on(cursor.count, 1)],
+      [on(cursor.at, address.mul(others, all.head)), on(cursor.lse, address.shl(others, 2))],
+    ]),
+  ];
+  return [
+    [cursor.at.set(first.at), cursor.lse.set(first.lse), cursor.count.set(block.seen), h.set(address.of(0))],
+    [cursor.p.set(all.p), cursor.ds.set(all.ds), x.set(all.x), slope.set(all.slope)],
+    loop(i, 0, block.queries, 2, [
+      take(a),
+      when(
+        address.lt(address.add(i, 1), block.queries),
+        [take(b), differentiated(all, block, [a, b])],
+        differentiated(all, block, [a]),
+      ),
+    ]),
+  ];
+}
+
+/** Adds a block's part to dk and dv: of the keys that all its queries see, then of each that only its later rows see. */
+function addBlock(all: Locals, local: NewLocal, { rows, queries, group, keys, seen, key }: Block): Code {
+  const { x, slope, p, ds, stride, head, dk, dv } = all;
+  const [row, first, left, listed] = [local("address"), local("address"), local("address"), local("address")];
+  const addLater = (of: Local<"address">, weights: Local<"address">, to: Local<"address">): Code =>
+    call(
+      ...[addToRows, address.add(of, address.mul(first, head)), left, address.add(keys, listed)] as const,
+      ...[address.add(address.add(weights, address.mul(first, stride)), listed), stride, 1, head] as const,
+      address.add(to, key),
+    );
+  return [
+    call(addToRows, x, queries, keys, ds, stride, seen, head, address.add(dk, key)),
+    call(addToRows, slope, queries, keys, p, stride, seen, head, address.add(dv, key)),
+    listed.set(address.shl(seen, 2)),
+    loop(row, 1, rows, 1, [
+      [first.set(address.mul(row, group)), left.set(address.sub(queries, first))],
+      [addLater(x, ds, dk), addLater(slope, p, dv)],
+      listed.set(address.add(listed, 4)),
+    ]),
+  ];
+}
+
+/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
+export const attentionBackward: Func = func(
+  "attentionBackward",
+  backwardParams,
+  (all, local) =>
+    eachBlock(all, local, (block, { query, lse }) => [
+      fillBlock(all, local, block, { at: query, lse }),
+      addBlock(all, local, block),
+    ]),
+);
