@@ -104,14 +104,14 @@ export const f64 = {
 const simd = (opcode: number): Code => [0xfd, unsigned(opcode)];
 const vector1 = (opcode: number): Op1<"v128", "v128"> => op1("v128", simd(opcode));
 const vector2 = (opcode: number): Op2<"v128", "v128"> => op2("v128", simd(opcode));
-const load = (opcode: number) => (at: Address, offset = 0): Vector => value("v128", memory(simd(opcode), at, offset));
-const store = (opcode: number) => (at: Address, x: Vector, offset = 0): Code => [
-  addressCode(at),
-  x.code,
-  simd(opcode),
-  0,
-  unsigned(offset),
-];
+const load = (opcode: number): (at: Address, offset?: number) => Vector => {
+  const bytes = simd(opcode);
+  return (at, offset = 0) => value("v128", memory(bytes, at, offset));
+};
+const store = (opcode: number): (at: Address, x: Vector, offset?: number) => Code => {
+  const bytes = simd(opcode);
+  return (at, x, offset = 0) => [addressCode(at), x.code, bytes, 0, unsigned(offset)];
+};
 const shift = (opcode: number) => (a: Vector, bits: number): Vector =>
   value("v128", a.code, 0x41, signed(bits), simd(opcode));
 
@@ -168,9 +168,19 @@ export const f32x4 = {
     value("v128", ({ fma }) => fma ? [a.code, b.code, c.code, simd(262)] : f32x4.sub(c, f32x4.mul(a, b)).code),
 };
 
+/** Makes a vector once, as a series has the same constants wherever it is used. */
+function remembered(make: (x: number) => Vector): (x: number) => Vector {
+  const made = new Map<number, Vector>();
+  return (x) => {
+    const vector = made.get(x) ?? make(x);
+    made.set(x, vector);
+    return vector;
+  };
+}
+
 /** Vectors of four 32-bit integers. */
 export const i32x4 = {
-  of: (x: number): Vector => i32x4.lanes(x, x, x, x),
+  of: remembered((x: number): Vector => i32x4.lanes(x, x, x, x)),
   lanes: (...x: readonly [number, number, number, number]): Vector =>
     value("v128", { constant: bytesOf(Int32Array.of(...x)) }),
   shl: shift(171),

@@ -84,12 +84,18 @@ function constants(first: number): {
   readonly set: () => readonly number[];
 } {
   const kept = new Map<string, readonly number[]>();
+  const places = new Map<Constant, readonly number[]>();
+  const placeOf = ({ constant }: Constant): readonly number[] => {
+    if (constant.every((byte) => byte === 0)) return [...V128_CONST, ...constant];
+    const name = constant.join();
+    if (!kept.has(name)) kept.set(name, constant);
+    return [LOCAL_GET, ...unsigned(first + [...kept.keys()].indexOf(name))];
+  };
   return {
-    read: ({ constant }) => {
-      if (constant.every((byte) => byte === 0)) return [...V128_CONST, ...constant];
-      const name = constant.join();
-      if (!kept.has(name)) kept.set(name, constant);
-      return [LOCAL_GET, ...unsigned(first + [...kept.keys()].indexOf(name))];
+    read: (constant) => {
+      const place = places.get(constant) ?? placeOf(constant);
+      places.set(constant, place);
+      return place;
     },
     count: () => kept.size,
     set: () => [...kept.values()].flatMap((bytes, i) => [...V128_CONST, ...bytes, LOCAL_SET, ...unsigned(first + i)]),
