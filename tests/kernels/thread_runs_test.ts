@@ -55,6 +55,25 @@ Deno.test("a whole DPO run leaves the same bits on 1, 2 and 4 threads", async ()
 
 const mayRun = (await Deno.permissions.query({ name: "run" })).state === "granted";
 
+Deno.test({
+  name: "beside programs that hold every core a run on threads comes to its end, and to the same bits",
+  ignore: !mayRun,
+  fn: async () => {
+    const one = await trained(1);
+    const hogs = Array.from(
+      { length: defaultThreads() },
+      () => new Deno.Command(Deno.execPath(), { args: ["eval", "for (;;);"], stdout: "null", stderr: "null" }).spawn(),
+    );
+    try {
+      for (const threads of [2, 4]) assertEquals(await trained(threads), one, `${threads} threads`);
+    } finally {
+      for (const hog of hogs) hog.kill("SIGKILL");
+      await Promise.all(hogs.map(({ status }) => status));
+      await openKernels({ threads: defaultThreads() });
+    }
+  },
+});
+
 /** Runs a program that works in `threads` threads with no permission, and tells how many milliseconds it took to end. */
 async function endOf(threads: number, size: number): Promise<number> {
   const root = new URL("../../", import.meta.url);
