@@ -107,7 +107,10 @@ function dpoWork(shape: Shape, size: number, steps: number): Work {
   };
 }
 
-/** Replies of 48 tokens to prompts of 32. */
+/**
+ * Replies of 48 tokens to prompts of 32, `steps` batches of them and one before that is dropped: engines compile what is
+ * called often anew, and rates settle after some hundred tokens.
+ */
 function generateWork(shape: Shape, batch: number, steps: number): Work {
   const job = { kind: "generate", batch, new: 48, steps };
   return {
@@ -134,8 +137,8 @@ async function setting(): Promise<Machine> {
 await install();
 const works = [
   dpoWork("S", 16, 3),
-  generateWork("S", 1, 2),
-  generateWork("S", 16, 2),
+  generateWork("S", 1, 8),
+  generateWork("S", 16, 4),
   dpoWork("M", 2, 3),
   generateWork("M", 1, 1),
   generateWork("M", 16, 1),
