@@ -4,20 +4,20 @@
  */
 import type { Floats } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
-import { kernels } from "../kernels/provider.ts";
+import { kernels, rowsAtOnce } from "../kernels/provider.ts";
 import { empty, floats, type HalfTensor, type Tensor, zeros } from "../tensor/tensor.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { productsBy } from "./products.ts";
 
-/** Rows of logits held at once, and the most numbers: of a large vocabulary there are fewer rows. */
-const CHUNK = { rows: 128, numbers: 1 << 24 };
+/** The most numbers of logits held at once: of a large vocabulary there are fewer rows. */
+const CHUNK = 1 << 24;
 
 /** Numbers that may be kept for the backward pass, as making them again takes longer: memory does not grow with N and V. */
 const KEPT = 1 << 24;
 
-/** Rows of a chunk. */
-export function chunkRows(rows: number, vocab: number): number {
-  return Math.min(CHUNK.rows, Math.max(4, Math.floor(CHUNK.numbers / vocab / 4) * 4), rows);
+/** Rows of a chunk, where it is to have `most`. */
+export function chunkRows(rows: number, vocab: number, most: number): number {
+  return Math.min(most, Math.max(4, Math.floor(CHUNK / vocab / 4) * 4), rows);
 }
 
 /** Reads, or writes over, the logits `[end − start, V]` of the rows start … end−1. */
@@ -57,7 +57,7 @@ export function logits(
   const [vocab] = matrix(head, "head");
   const { dtype } = hidden;
   const k = kernels(dtype);
-  const most = chunkRows(rows, vocab);
+  const most = chunkRows(rows, vocab, rowsAtOnce(dtype));
   const chunks = Array.from({ length: Math.ceil(rows / most) }, (_, i) => {
     return [i * most, Math.min((i + 1) * most, rows)] as const;
   });

@@ -116,6 +116,17 @@ function fastest(callee?: Callee): Kernels<Floats> & Partial<WasmKernels> {
   return fast ??= target === undefined ? reference : wasmKernels(target, { threads, callee });
 }
 
+/**
+ * Rows of logits that are made at once. They are part of the definition of the sums over them; a library, which promises no
+ * bits, prepares all of the vocabulary's matrix for each product, and gets more rows for that.
+ */
+const ROWS = { own: 128, library: 256 };
+
+/** How many rows a product with a large matrix has, where all rows would take too much memory. */
+export function rowsAtOnce(dtype: "f32" | "f64"): number {
+  return dtype === "f32" && products !== undefined ? ROWS.library : ROWS.own;
+}
+
 /** The active provider for a type: f64 is computed by `reference` always. */
 export function kernels(dtype: "f32" | "f64"): Kernels<Floats> {
   if (isDry()) return idle;

@@ -3,7 +3,7 @@ import { chosenLogProbs } from "../../lib/grad/layers.ts";
 import { chunkRows, logits } from "../../lib/grad/logits.ts";
 import { sum } from "../../lib/grad/ops.ts";
 import { type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
-import { kernels } from "../../lib/kernels/provider.ts";
+import { kernels, rowsAtOnce } from "../../lib/kernels/provider.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
 import { scope } from "../../lib/tensor/scope.ts";
@@ -31,7 +31,7 @@ function peak(rows: number, vocab: number): number {
     return { loss: { sum: sum(logps), count: 1 }, metrics: {} };
   };
   valueAndGrad(loss)(params);
-  return held + 4 * chunkRows(rows, vocab) * vocab; // what is kept, and the chunk that passes
+  return held + 4 * chunkRows(rows, vocab, rowsAtOnce("f32")) * vocab; // what is kept, and the chunk that passes
 }
 
 Deno.test("chosenLogProbs() holds at most 128 MiB of logits, whatever rows and vocabulary are", () => {
@@ -43,7 +43,8 @@ Deno.test("chosenLogProbs() holds at most 128 MiB of logits, whatever rows and v
 
 Deno.test("a chunk has 128 rows, of a vocabulary beyond 131,072 fewer, and never more than there are", () => {
   const rows = [[1000, 512], [1000, 131_072], [1000, 262_144], [1000, 10 ** 8], [5, 512]] as const;
-  assertEquals(rows.map(([n, v]) => chunkRows(n, v)), [128, 128, 64, 4, 5]);
+  assertEquals(rows.map(([n, v]) => chunkRows(n, v, rowsAtOnce("f32"))), [128, 128, 64, 4, 5]);
+  assertEquals(rows.map(([n, v]) => chunkRows(n, v, 256)), [256, 128, 64, 4, 5]);
 });
 
 Deno.test("logits that were kept give the gradients of logits that are made again, bit for bit, and once more", () => {

@@ -3,7 +3,7 @@ import { type Blas, blasKernels, openBlas } from "../../lib/kernels/blas.ts";
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import type { Base, Library, Native } from "../../lib/kernels/library.ts";
 import { memory } from "../../lib/kernels/memory.ts";
-import { kernels, openKernels } from "../../lib/kernels/provider.ts";
+import { kernels, openKernels, rowsAtOnce } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { detectTarget } from "../../lib/kernels/wasm/module.ts";
 import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
@@ -251,7 +251,9 @@ Deno.test({
     const { name, batchError } = kernels("f32");
     assertEquals([name, batchError, kernels("f64").name], ["blas", 1e-4, "reference"]);
     assertStrictEquals(kernels("f32"), kernels("f32"));
+    assertEquals([rowsAtOnce("f32"), rowsAtOnce("f64")], [256, 128]);
     await openKernels({ backend: "wasm" });
+    assertEquals(rowsAtOnce("f32"), 128);
     assertEquals([kernels("f32").name, kernels("f32").batchError], ["wasm", 0]);
   },
 });
