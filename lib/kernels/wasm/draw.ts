@@ -78,7 +78,8 @@ export const drawRows: Func = func("drawRows", {
   /** Two weights, or at an odd row's end one: the second is not counted then. */
   const weigh = (count: 1 | 2): Code => [
     x.set(f64x2.promote(count === 2 ? v128.load64Zero(from) : v128.load32Zero(from))),
-    x.set(div(sub(x, max), f64x2.splat(temperature))),
+    x.set(sub(x, max)),
+    when(f64.eq(temperature, f64.of(1)), [], x.set(div(x, f64x2.splat(temperature)))),
     exp(x),
     v128.store(to, x),
     [0, 1].slice(0, count).map((lane) => total.set(f64.add(total, f64x2.lane(lane, x)))),
