@@ -26,8 +26,8 @@ const SHARED = { floats: 1 << 20, depth: 8 * KC };
 /** Multiply-adds of a product that is not worth a thought; all of its B can be packed at once, whatever its form. */
 const SMALL_PRODUCT = SHARED.floats / NR;
 
-/** Nanoseconds of a multiply-add, of packing a float, and of reading one that is used once. */
-const COST = { multiply: 0.04, pack: 0.7, read: 0.2 };
+/** Nanoseconds of a multiply-add, and of one with few rows, of packing a float, and of reading one that is used once. */
+const COST = { multiply: 0.04, few: 0.06, pack: 0.7, read: 0.2 };
 
 /** Workspace of all products: packed columns of B, and a panel of A for each thread. */
 interface Room {
@@ -109,7 +109,7 @@ const isStored = ({ m, bColumn }: Product): boolean => m <= FEW_ROWS && bColumn 
 /** Computes the first `width` columns of C where `isFew` holds. */
 function multiplyFew({ run, kernels }: Team, product: Product, width: number, k: number): void {
   const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
-  const work = { units: width, cost: k * Math.max(COST.read, COST.multiply * m), align: 4 * FEW_COLUMNS };
+  const work = { units: width, cost: k * Math.max(COST.read, COST.few * m), align: 4 * FEW_COLUMNS };
   const right = [from(b, bColumn), bColumn];
   if (m <= 2) return run("multiplyOneOrTwo", [m, sizeOf(1), a, aRow, ...right, k, from(c, 4), cRow, beta], work);
   const { columns: panels } = opened ??= openRoom();

@@ -170,7 +170,9 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     return others !== undefined && others.length > 0 && !pace.rests();
   };
   const share = (name: string, args: readonly Argument[], work: Work): void => {
-    publish(desk, { kernel: names.indexOf(name), args, bounds: partsOf(work, threads) });
+    const bounds = partsOf(work, threads);
+    if (bounds.length === 2) return alone(name, args, work);
+    publish(desk, { kernel: names.indexOf(name), args, bounds });
     takeParts(desk, inOrder, 0);
     if (!finished(desk, limit + PATIENCE * work.units * work.cost * 1e-6)) {
       close();
