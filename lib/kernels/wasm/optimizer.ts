@@ -15,7 +15,7 @@ import { from, sizeOf } from "./work.ts";
 const { add, mul, div, madd } = f32x4;
 
 /** Floats of a stretch. Sums of squares are taken stretch by stretch: it is part of their definition. */
-const STRETCH = { squares: 1 << 18, adamw: 1 << 14 };
+const STRETCH = { squares: 1 << 18, adamw: 1 << 15 };
 
 /** Bytes of an entry in a list: where its arrays are, how many bytes they have, and what it decays by. */
 const ENTRY = { squares: 8, adamw: 24 };
@@ -144,7 +144,9 @@ function writeEntries(
   const decays = new Float32Array(memory.buffer, list, words * parts.length);
   const addresses = params.map(({ g, m, v, p }) => [g, m, v, p].map(at));
   parts.forEach(({ array, start, length }, i) => {
-    entries.set([...addresses[array]!.map((address) => address + 4 * start), 4 * length], words * i);
-    decays[words * i + 5] = -rate * params[array]!.decay;
+    const first = words * i;
+    addresses[array]!.forEach((address, field) => entries[first + field] = address + 4 * start);
+    entries[first + 4] = 4 * length;
+    decays[first + 5] = -rate * params[array]!.decay;
   });
 }
