@@ -80,24 +80,27 @@ function mlp(p: LayerParams<Weight>, x: Tensor, config: MlpConfig): Tensor {
   return project(inner, p.down, p.downBias);
 }
 
+/** What a layer needs beside its parameters and what enters it. */
+interface LayerOptions {
+  readonly config: DecoderConfig;
+  /** Turns queries, or keys, by their positions. */
+  readonly turn: Readonly<Record<"queries" | "keys", (x: Tensor) => Tensor>>;
+  readonly attend: (qkv: readonly [Tensor, Tensor, Tensor]) => Tensor;
+  /** The rows that are passed on; all if not given. */
+  readonly wanted?: Int32Array | undefined;
+}
+
 /** One layer: h = x + attention(x), h + mlp(h), each normed before, after or both. */
-function layerForward(
-  p: LayerParams<Weight>,
-  x: Tensor,
-  { config, turn, attend }: {
-    readonly config: DecoderConfig;
-    readonly turn: (x: Tensor) => Tensor;
-    readonly attend: (qkv: readonly [Tensor, Tensor, Tensor]) => Tensor;
-  },
-): Tensor {
+function layerForward(p: LayerParams<Weight>, x: Tensor, { config, turn, attend, wanted }: LayerOptions): Tensor {
   const { norm } = config;
   const ifThere = (x: Tensor, weight?: Tensor, bias?: Tensor): Tensor =>
     weight === undefined ? x : normed(x, [weight, bias], norm);
+  const passed = (x: Tensor): Tensor => wanted === undefined ? x : gatherRows(x, wanted);
   const a = ifThere(x, p.attentionNorm, p.attentionNormBias);
-  const q = turn(headsNormed(project(a, p.query, p.queryBias), p.queryNorm, config));
-  const k = turn(headsNormed(project(a, p.key, p.keyBias), p.keyNorm, config));
+  const q = turn.queries(headsNormed(project(passed(a), p.query, p.queryBias), p.queryNorm, config));
+  const k = turn.keys(headsNormed(project(a, p.key, p.keyBias), p.keyNorm, config));
   const attended = project(attend([q, k, project(a, p.value, p.valueBias)]), p.output, p.outputBias);
-  const h = add(x, ifThere(attended, p.attentionPostNorm, p.attentionPostNormBias));
+  const h = add(passed(x), ifThere(attended, p.attentionPostNorm, p.attentionPostNormBias));
   const m = mlp(p, ifThere(h, p.mlpNorm, p.mlpNormBias), config.mlp);
   return add(h, ifThere(m, p.mlpPostNorm, p.mlpPostNormBias));
 }
@@ -144,9 +147,11 @@ function extent(positions: Int32Array): number {
  * Final hidden states with a given way to attend: what `hiddenStates` and generation share. The parameters have been checked.
  *
  * @param tokens ids and positions, `[T]` each, and what is added to the embeddings, if anything is, `[T, d]`
+ * @param tokens.wanted the tokens whose states are wanted, all if not given: the last layer passes on no others, and
+ * attends from them alone
  * @param tokens.see is shown what enters layer 0, and what each layer passes on
  * @param tokens.forgetful whether a layer's inside is freed when it is done, to be computed again if need be
- * @returns `[T, d]`, after the last norm
+ * @returns `[T, d]`, or of the wanted tokens, after the last norm
  * @throws {RangeError} if a position is beyond the context
  */
 export function forward(
@@ -158,6 +163,7 @@ export function forward(
     readonly rotary: RotaryTables;
     readonly attend: Attend;
     readonly added?: Tensor | undefined;
+    readonly wanted?: Int32Array | undefined;
     readonly see?: (state: Tensor) => void;
     readonly forgetful?: boolean;
   },
@@ -174,9 +180,12 @@ export function forward(
   see(first);
   const last = adaptedLayers(params).reduce((x, layer, i) => {
     const table = tokens.rotary[i];
-    const turn = (x: Tensor): Tensor => table === undefined ? x : rotary(x, positions, table, { headDim });
+    const turnAt = (positions: Int32Array) => (x: Tensor): Tensor =>
+      table === undefined ? x : rotary(x, positions, table, { headDim });
+    const wanted = i === config.layers - 1 ? tokens.wanted : undefined;
+    const turn = { keys: turnAt(positions), queries: turnAt(wanted?.map((t) => positions[t] as number) ?? positions) };
     const apply = (p: LayerParams<Weight>, x: Tensor): Tensor =>
-      layerForward(p, x, { config, turn, attend: (qkv) => attend(qkv, i) });
+      layerForward(p, x, { config, turn, attend: (qkv) => attend(qkv, i), wanted });
     const passed = forgetful ? checkpoint(apply, layer, x) : apply(layer, x);
     see(passed);
     return passed;

@@ -1,7 +1,7 @@
 /**
  * Generation pass by pass: the cache of keys and values, who is in it where, and what is drawn.
  */
-import { attention, gatherRows } from "../grad/layers.ts";
+import { attention } from "../grad/layers.ts";
 import { SEGMENT } from "../kernels/kernels.ts";
 import { fold, type Key, uniform } from "../tensor/random.ts";
 import { pack } from "../tensor/ragged.ts";
@@ -42,8 +42,8 @@ interface Pass {
   readonly segments: Int32Array;
   /** Cache row of each token. */
   readonly rows: Int32Array;
-  /** Which of the tokens the logits are wanted for. */
-  readonly wanted: Int32Array;
+  /** The tokens that the logits are wanted for, and the segments of these alone; all if not given. */
+  readonly wanted?: { readonly tokens: Int32Array; readonly segments: Int32Array };
 }
 
 /** Writes rows into a cache tensor, which passes its memory on. */
@@ -59,13 +59,16 @@ function store(cache: Tensor, x: Tensor, rows: Int32Array): Tensor {
 /** Runs a pass: the new cache, and logits of the wanted tokens `[wanted, V]`. */
 function advance({ params, config, rotary }: Engine, cache: Cache, pass: Pass): { cache: Cache; logits: Tensor } {
   const [keys, values] = [[...cache.keys], [...cache.values]];
+  const { wanted } = pass;
   const attend = ([q, k, v]: readonly [Tensor, Tensor, Tensor], layer: number): Tensor => {
     keys[layer] = store(keys[layer] as Tensor, k, pass.rows);
     values[layer] = store(values[layer] as Tensor, v, pass.rows);
-    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], pass.segments, attentionShape(config, layer));
+    const segments = layer === config.layers - 1 ? wanted?.segments ?? pass.segments : pass.segments;
+    return attention([q, keys[layer] as Tensor, values[layer] as Tensor], segments, attentionShape(config, layer));
   };
-  const hidden = forward(params, config, { ids: pass.ids, positions: pass.positions, rotary, attend });
-  return { cache: { keys, values }, logits: logitsAt(gatherRows(hidden, pass.wanted), { params, config }) };
+  const { ids, positions } = pass;
+  const hidden = forward(params, config, { ids, positions, rotary, attend, wanted: wanted?.tokens });
+  return { cache: { keys, values }, logits: logitsAt(hidden, { params, config }) };
 }
 
 /**
@@ -83,7 +86,12 @@ function prefill(prompts: readonly Int32Array[], starts: readonly number[], know
     rows: Int32Array.from(
       rest.flatMap((prompt, i) => Array.from(prompt, (_, t) => (starts[i] as number) + known + t)),
     ),
-    wanted: Int32Array.from(ends, (end) => end - 1),
+    wanted: {
+      tokens: Int32Array.from(ends, (end) => end - 1),
+      segments: Int32Array.from(
+        prompts.flatMap((prompt, i) => [i, i + 1, 0, 0, starts[i] as number, prompt.length - 1]),
+      ),
+    },
   };
 }
 
@@ -96,7 +104,6 @@ function decode(samples: readonly Sample[]): Pass {
     positions: each((s) => s.prompt[1] - s.prompt[0] + past(s)),
     segments: Int32Array.from(samples.flatMap((s, i) => [i, i + 1, ...s.prompt, s.cacheStart, past(s)])),
     rows: each((s) => s.cacheStart + past(s)),
-    wanted: each((_, i) => i),
   };
 }
 
