@@ -69,7 +69,7 @@ export const REWARD = {
     help: "peak learning rate of the reward model",
     ...{ defaultWith: settings.fields.lr.defaultWith },
   }),
-  rewardEpochs: number(settings.values.epochs, { above: 0, help: "its passes over the pairs" }),
+  rewardEpochs: number(2, { above: 0, help: "its passes over the pairs" }),
   rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
   margins: MARGINS,
   rewardBatchSize: count(settings.values.batchSize, { atLeast: 1, help: "pairs of one of its optimizer steps" }),

@@ -30,7 +30,11 @@ const { world: _, prompts: __, refModel: ___, ...setup } = SETUP;
 
 export const settings = define({
   lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: ratesWith(1e-5) }),
-  epochs: number(2, { above: 0, help: "passes over the pairs, unless the validation prompts say stop" }),
+  epochs: number(1, {
+    above: 0,
+    help: "passes over the pairs, unless the validation prompts say stop",
+    defaultWith: { data: 2 },
+  }),
   batchSize: count(16, { atLeast: 1, help: "pairs of one optimizer step" }),
   centering: number(0.01, { atLeast: 0, help: "coefficient that holds the mean reward near 0" }),
   labelSmoothing: number(0, { atLeast: 0, below: 0.5, help: "probability that a label is wrong" }),
@@ -41,7 +45,7 @@ export const settings = define({
   }),
   ...trainingFields({ weightDecay: 1 }),
   ...setup,
-  pairs: count(8000, { atLeast: 20, help: SETUP.pairs.help }),
+  pairs: count(16_000, { atLeast: 20, help: SETUP.pairs.help }),
 });
 
 /** How a reward model is fitted to pairs. */
@@ -82,6 +86,6 @@ export function judgeReward(
 type Fitted = RewardState & Pick<PolicyState, "config"> & ValidationState & PairState & RowState;
 
 export const reward = (s: typeof settings.values) =>
-  pipeline("reward", [loadPairs(pairsOf(s), { heldOut: s.heldOut }), ...learnReward(s)]);
+  pipeline("reward", [loadPairs(pairsOf(s, "asked"), { heldOut: s.heldOut }), ...learnReward(s)]);
 
 if (import.meta.main) await main(reward, settings, rewardSummary, rewardSizes);

@@ -49,6 +49,7 @@ import { ANNOTATOR, type AnnotatorOptions } from "../fixtures/world/annotator.ts
 import { worldDemonstrations } from "../fixtures/world/demonstrations.ts";
 import { gold } from "../fixtures/world/gold.ts";
 import {
+  type PairPrompts,
   worldBayes,
   worldPairs,
   worldPolicy,
@@ -111,10 +112,10 @@ type Setup = SettingValues<typeof SETUP>;
 /** The settings of pairs and first policy, without those of the questions afterwards. */
 type PairSetup = Omit<Setup, "world" | "prompts" | "refModel">;
 
-/** Where the pairs come from. */
-export function pairsOf(s: PairSetup): PairSource<PairRow> {
+/** Where the pairs come from; of the world's, which prompts they are of. */
+export function pairsOf(s: PairSetup, prompts: PairPrompts = "each"): PairSource<PairRow> {
   return s.data === null
-    ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s) })
+    ? worldPairs({ pairs: s.pairs, labels: s.labels, annotator: annotatorOf(s), prompts })
     : fileSource(s.data, s);
 }
 

@@ -26,7 +26,7 @@ const ROOT = key(0);
 
 const [path] = Deno.args;
 if (path === undefined) throw new Error("Cannot fit reward models as the file of pairs must be named");
-const chosen = { ...settings.values, data: path };
+const chosen = { ...settings.values, data: path, epochs: 2 }; // as with --data
 
 const loaded = await pairsOf(chosen)(ROOT);
 if (loaded._tag === "Left") throw new Error(loaded.left.sentences.join("\n"));
