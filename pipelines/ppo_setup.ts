@@ -64,10 +64,10 @@ export const REWARD = {
     unit: "seconds",
     help: "longest wait for an answer of that module; of a batch too, if it exports one",
   }),
-  rewardLr: number(settings.values.lr, {
+  rewardLr: number(6e-4, {
     above: 0,
     help: "peak learning rate of the reward model",
-    ...{ defaultWith: settings.fields.lr.defaultWith },
+    defaultWith: ratesWith(1e-5),
   }),
   rewardEpochs: number(2, { above: 0, help: "its passes over the pairs" }),
   rewardPairs: count(0, { atLeast: 0, help: "pairs it may learn from, the first of them; 0: all" }),
@@ -101,6 +101,7 @@ export function reward(s: Settings): Stage<PolicyState & LoadedState & RowState,
     fitBradleyTerry(fitting({
       ...settings.values,
       ...{ data: s.data, lr: s.rewardLr, epochs: s.rewardEpochs, batchSize: s.rewardBatchSize },
+      calibrate: "off", // as rewards are taken in their own unit, whatever the temperature
       ...s.model !== null && { microBatch: 4, gradientCheckpointing: "on" }, // as reward.ts has it for a given model
     })),
     judgeReward(s),

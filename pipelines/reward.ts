@@ -29,7 +29,7 @@ import { overflowOf, pairsOf, probabilityOfChosen, SETUP, vocabulary, warmStart 
 const { world: _, prompts: __, refModel: ___, ...setup } = SETUP;
 
 export const settings = define({
-  lr: number(6e-4, { above: 0, help: "peak learning rate", defaultWith: ratesWith(1e-5) }),
+  lr: number(9e-4, { above: 0, help: "peak learning rate", defaultWith: { ...ratesWith(1e-5), data: 6e-4 } }),
   epochs: number(1, {
     above: 0,
     help: "passes over the pairs, unless the validation prompts say stop",
@@ -43,6 +43,9 @@ export const settings = define({
   surprise: oneOf(["auto", "read", "ignore"], {
     help: "how surprising each token was to the policy; auto: read in the world, whose policy never saw the pairs",
   }),
+  calibrate: oneOf(["auto", "on", "off"], {
+    help: "divide rewards by the temperature that fits the validation prompts best; auto: in the world",
+  }),
   ...trainingFields({ weightDecay: 1 }),
   ...setup,
   pairs: count(16_000, { atLeast: 20, help: SETUP.pairs.help }),
@@ -54,8 +57,9 @@ export function fitting(
 ): FitBradleyTerryOptions {
   const { validation, centering, labelSmoothing } = s;
   const surprise = s.surprise === "auto" ? s.data === null : s.surprise === "read";
+  const calibrated = s.calibrate === "auto" ? s.data === null : s.calibrate === "on";
   return {
-    ...{ ...training(s), validation, centering, labelSmoothing, surprise },
+    ...{ ...training(s), validation, centering, labelSmoothing, surprise, calibrated },
     evaluations: 5,
   };
 }

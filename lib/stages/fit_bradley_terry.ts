@@ -1,8 +1,9 @@
 /** The stage that learns a reward: Bradley–Terry on preference pairs. */
 import { splitByPrompt } from "../data/split.ts";
-import { logLoss } from "../evaluation/calibration.ts";
+import { logLoss, temperatureScale } from "../evaluation/calibration.ts";
 import { pipeline } from "../flow/pipeline.ts";
 import { attempt, once, type Stage } from "../flow/stage.ts";
+import { scale } from "../grad/ops.ts";
 import type { DecoderParams } from "../model/decoder.ts";
 import { initReward } from "../model/heads.ts";
 import { inputFailure, right } from "../result.ts";
@@ -28,6 +29,11 @@ export interface FitBradleyTerryOptions
    * tell which. Default false.
    */
   readonly surprise?: boolean;
+  /**
+   * Whether the rewards are divided at last by the temperature that fits the validation rows best, so that their differences
+   * are the nats that they are taken for: p̂ = σ(r_w − r_l). Which completion is favoured stays as it is. Default false.
+   */
+  readonly calibrated?: boolean;
 }
 
 /**
@@ -46,7 +52,7 @@ export interface FitBradleyTerryOptions
 export function fitBradleyTerry(
   options: FitBradleyTerryOptions,
 ): Stage<PolicyState & Pick<RowState, "rows">, RewardState & ValidationState> {
-  const { validation = 0.1, evaluations = 10, patience = 3, surprise = false } = options;
+  const { validation = 0.1, evaluations = 10, patience = 3, surprise = false, calibrated = false } = options;
   return pipeline("fitBradleyTerry", [
     validationSplit(validation),
     initRewardModel({ surprise }),
@@ -59,6 +65,7 @@ export function fitBradleyTerry(
         logLoss(forecastsOf(validationRows, logOddsOf(withReader(reward, policy), config, validationRows))),
     }),
     keepReader(),
+    calibrateReward(calibrated),
     normaliseReward(options),
   ]);
 }
@@ -76,6 +83,22 @@ function keepReader(): Stage<RewardState & Pick<PolicyState, "policy">, RewardSt
   return once("keepReader", ({ reward, policy }: RewardState & Pick<PolicyState, "policy">) => (
     { reward: withReader(reward, policy) }
   ), { needs: ["policy", "reward"], adds: ["reward"] });
+}
+
+/**
+ * score ← score / T with the temperature of the validation rows: the head is linear, so every reward is divided by it. A
+ * temperature of 0 or ∞, which says that these rows tell nothing, leaves the head as it is.
+ */
+function calibrateReward(
+  calibrated: boolean,
+): Stage<RewardState & Pick<PolicyState, "config"> & Pick<ValidationState, "validationRows">, RewardState> {
+  type Needs = RewardState & Pick<PolicyState, "config"> & Pick<ValidationState, "validationRows">;
+  return once("calibrateReward", ({ reward, config, validationRows }: Needs) => {
+    if (!calibrated) return { reward };
+    const temperature = temperatureScale(forecastsOf(validationRows, logOddsOf(reward, config, validationRows)));
+    const isKnown = temperature > 0 && temperature < Infinity;
+    return { reward: isKnown ? { ...reward, score: scale(reward.score, 1 / temperature) } : reward };
+  }, { needs: ["config", "reward", "validationRows"], adds: ["reward"] });
 }
 
 /** Sets a share of the training prompts aside. */

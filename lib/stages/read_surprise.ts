@@ -1,40 +1,61 @@
 /** The stage that reads, once and before the loop, how surprising the rows were to the policy. */
 import { scan, type Stage } from "../flow/stage.ts";
 import { surprisals } from "../model/surprise.ts";
-import { pack } from "../tensor/ragged.ts";
-import { byTokens, stepTokens, tokensIn } from "./chunks.ts";
-import { exampleOf } from "./reference.ts";
+import { completionTokens, type Example, pack } from "../tensor/ragged.ts";
+import { byTokens, stepTokens } from "./chunks.ts";
+import { distinctCompletions } from "./distinct_completions.ts";
 import type { FitRow, RewardState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 
-/** Rows read in one step. */
+/** Prompts read in one step. */
 const CHUNK = 64;
 
 type Needs = Pick<PolicyState, "config" | "policy"> & RewardState & Pick<ValidationState, "fitRows">;
+
+/** What is read so far: of each completion its tokens' surprisals, in the order of the examples. */
+interface Reading {
+  readonly examples: readonly Example[];
+  readonly read: readonly Float32Array[];
+}
+
+/** The surprisals of every completion of some examples. */
+function readOf({ policy, config }: Pick<Needs, "policy" | "config">, examples: readonly Example[]): Float32Array[] {
+  const batch = pack(examples);
+  const all = surprisals(policy, config, batch);
+  const told = Float32Array.from(completionTokens(batch), (token) => all[token] as number);
+  return Array.from(batch.offsets.subarray(1), (end, i) => told.slice(batch.offsets[i], end));
+}
+
+/** Of the prompt's tokens, which nobody said, then of the chosen and the rejected completion's. */
+function joined(prompt: Int32Array, [chosen, rejected]: readonly [Float32Array, Float32Array]): Float32Array {
+  const whole = new Float32Array(prompt.length + chosen.length + rejected.length);
+  whole.set(chosen, prompt.length);
+  whole.set(rejected, prompt.length + chosen.length);
+  return whole;
+}
 
 /** The rows to learn from, with the surprisals of their tokens under the policy, if the reward model reads any. */
 export function readSurprise(): Stage<Needs, Pick<ValidationState, "fitRows">> {
   return scan("readSurprise", {
     init: ({ fitRows, reward }: Needs) => {
-      const rows = reward.surprise === undefined ? [] : fitRows;
+      const { examples } = distinctCompletions(reward.surprise === undefined ? [] : fitRows);
+      return { carry: { examples, read: [] } as Reading, steps: Math.ceil(examples.length / CHUNK) };
+    },
+    step: ({ examples, read }, { step, state }) => {
+      const parts = byTokens(examples.slice(step * CHUNK, (step + 1) * CHUNK));
+      return { carry: { examples, read: [...read, ...parts.flatMap((part) => readOf(state, part))] }, metrics: {} };
+    },
+    tokens: ({ examples }, { step }) => stepTokens(byTokens(examples.slice(step * CHUNK, (step + 1) * CHUNK))),
+    done: ({ read }, { fitRows }) => {
+      if (read.length === 0) return { fitRows };
+      const { numbers } = distinctCompletions(fitRows);
+      const of = (n: number): Float32Array => read[n] as Float32Array;
       return {
-        carry: rows.map((row) => new Float32Array(tokensIn(row))) as readonly Float32Array[],
-        steps: Math.ceil(rows.length / CHUNK),
+        fitRows: fitRows.map((row, i): FitRow => {
+          const [chosen, rejected] = numbers[i] as readonly [number, number];
+          return { ...row, surprisals: joined(row.prompt, [of(chosen), of(rejected)]) };
+        }),
       };
     },
-    step: (read, { step, state: { config, policy, fitRows } }) => {
-      const chunk = fitRows.slice(step * CHUNK, (step + 1) * CHUNK);
-      const parts = byTokens(chunk).map((part) => Array.from(surprisals(policy, config, pack(part.map(exampleOf)))));
-      const found = Float32Array.from(parts.flat());
-      let at = 0;
-      const own = chunk.map(({ prompt, chosen, rejected }) =>
-        found.slice(at, at += prompt.length + chosen.length + rejected.length)
-      );
-      return { carry: read.toSpliced(step * CHUNK, own.length, ...own), metrics: {} };
-    },
-    tokens: (_, { step, state: { fitRows } }) => stepTokens(byTokens(fitRows.slice(step * CHUNK, (step + 1) * CHUNK))),
-    done: (read, { fitRows }) => ({
-      fitRows: fitRows.map((row, i): FitRow => ({ ...row, ...read[i] && { surprisals: read[i] } })),
-    }),
   }, { needs: ["config", "policy", "reward", "fitRows"], adds: ["fitRows"] });
 }

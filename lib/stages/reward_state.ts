@@ -7,7 +7,7 @@ import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
 import { byTokens } from "./chunks.ts";
-import { exampleOf } from "./reference.ts";
+import { distinctCompletions } from "./distinct_completions.ts";
 
 /** A reward model with the policy whose surprise it reads, where it reads any. */
 export interface ReadingReward extends RewardParams {
@@ -60,6 +60,7 @@ export function logOddsOf(
   config: DecoderConfig,
   rows: readonly TokenPair[],
 ): readonly number[] {
-  const scored = rewardsOf(model, config, rows.map(exampleOf));
-  return rows.map((_, i) => (scored[2 * i] as number) - (scored[2 * i + 1] as number));
+  const { examples, numbers } = distinctCompletions(rows);
+  const scored = rewardsOf(model, config, examples);
+  return numbers.map(([chosen, rejected]) => (scored[chosen] as number) - (scored[rejected] as number));
 }

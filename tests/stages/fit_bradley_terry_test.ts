@@ -1,6 +1,7 @@
 import { assert, assertAlmostEquals, assertEquals, assertLess, assertNotEquals } from "@std/assert";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
 import type { Checkpoint } from "../../lib/flow/checkpoint.ts";
+import { temperatureScale } from "../../lib/evaluation/calibration.ts";
 import { finish, run, type RunOptions } from "../../lib/flow/run.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { initReward, rewards } from "../../lib/model/heads.ts";
@@ -67,6 +68,28 @@ Deno.test("fitBradleyTerry() that cannot improve on held-out prompts keeps the m
   const { state } = await fit({ lr: 0.5, epochs: 20, patience: 1 }, { given: { ...given, rows } });
   const losses = logOddsOf(state.reward, config, state.validationRows).map((z) => Math.log1p(Math.exp(-z)));
   assertLess(losses.reduce((a, b) => a + b) / losses.length, 1.2); // about ln 2 where training alone ends far above
+});
+
+Deno.test("calibrated rewards are the plain ones over the temperature of the validation rows, which is 1 from then on", async () => {
+  const rows = given.rows.map((r) => ({ ...r, label: 0.75, margin: 1 })); // with a margin ln 3 is not what fits
+  const [plain, calibrated] = [
+    (await fit({}, { given: { ...given, rows } })).state,
+    (await fit({ calibrated: true }, { given: { ...given, rows } })).state,
+  ];
+  const outcomes = plain.validationRows.map(() => 0.75);
+  const of = ({ reward, validationRows }: typeof plain): readonly number[] => logOddsOf(reward, config, validationRows);
+  const temperature = temperatureScale({ logOdds: of(plain), outcomes });
+  assertLess(0.02, Math.abs(temperature - 1));
+  of(calibrated).forEach((z, i) => assertAlmostEquals(z, (of(plain)[i] as number) / temperature, 1e-4));
+  assertAlmostEquals(temperatureScale({ logOdds: of(calibrated), outcomes }), 1, 1e-4);
+});
+
+Deno.test("where every validation row is right no temperature is known, and calibrated rewards are the plain ones", async () => {
+  const [plain, calibrated] = [(await fit()).state, (await fit({ calibrated: true })).state];
+  const { reward, validationRows } = plain;
+  const logOdds = logOddsOf(reward, config, validationRows);
+  assertEquals(temperatureScale({ logOdds, outcomes: validationRows.map(() => 1) }), 0);
+  assertEquals(numbers(calibrated.reward), numbers(reward));
 });
 
 Deno.test("rewards have mean 0 and deviation 1 in the model's unit on the policy's own replies, differences kept", async () => {
