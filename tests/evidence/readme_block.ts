@@ -1,5 +1,6 @@
 /**
- * What the README says of the main job, of PPO, of speed and of the kernels, as a function of their evidence files. A test holds the README to it.
+ * What the README says of the main job, of PPO, of the reward model, of speed and of the kernels, as a function of their
+ * evidence files. A test holds the README to it.
  *
  *     deno run --allow-read --allow-write=README.md tests/evidence/readme_block.ts
  */
@@ -7,6 +8,7 @@ import { percent, shareOfCeiling } from "../../mod.ts";
 import { kernelsBlock } from "./kernels_block.ts";
 import { type BeforeAfter, change, type Estimated, type Gold, goldRows, over, two } from "./over_runs.ts";
 import { ppoBlock } from "./ppo_block.ts";
+import { rewardBlock } from "./reward_block.ts";
 import { speedBlock } from "./speed_block.ts";
 
 /** One run of the main job with its controls: the parts of a row of `dpo.json` that are shown. */
@@ -71,11 +73,11 @@ export function withBlock(readme: string, name: string, block: string): string {
 
 /** The README with every block made anew. */
 export async function withEvidence(readme: string, read: (name: string) => Promise<string>): Promise<string> {
-  const [dpo, ppo, peers, kernels] = await Promise.all(
-    ["dpo", "ppo", "peers", "kernels"].map(async (name) => JSON.parse(await read(`${name}.json`))),
+  const [dpo, ppo, reward, peers, kernels] = await Promise.all(
+    ["dpo", "ppo", "reward", "peers", "kernels"].map(async (name) => JSON.parse(await read(`${name}.json`))),
   );
   const blocks = {
-    ...{ dpo: dpoBlock(dpo), ppo: ppoBlock(ppo, dpo.rows) },
+    ...{ dpo: dpoBlock(dpo), ppo: ppoBlock(ppo, dpo.rows), reward: rewardBlock(reward) },
     ...{ speed: speedBlock(peers), kernels: kernelsBlock(kernels) },
   };
   return Object.entries(blocks).reduce((text, [name, block]) => withBlock(text, name, block), readme);
