@@ -48,7 +48,7 @@ export const settings = define({
   }),
   ...trainingFields({ weightDecay: 1 }),
   ...setup,
-  pairs: count(16_000, { atLeast: 20, help: SETUP.pairs.help }),
+  pairs: count(12_000, { atLeast: 20, help: SETUP.pairs.help }),
 });
 
 /** How a reward model is fitted to pairs. */

@@ -21,11 +21,11 @@ Deno.test("every reward model is within 3 points of what nobody can beat, and ab
   }
 });
 
-Deno.test("in worlds whose wordings or facts were never asked about it loses 2 points to Bayes in the mean", () => {
+Deno.test("in worlds whose wordings or facts were never asked about it loses 2 points to Bayes in the mean, 3 at most", () => {
   const worlds = rows.flatMap((row) => row.worlds);
   const lost = worlds.map(({ accuracy, bayes }) => bayes - accuracy);
   assertLess(lost.reduce((a, b) => a + b) / lost.length, 0.02);
-  assertLess(Math.max(...lost), 0.032); // one of fifteen is above 3 points
+  assertLess(Math.max(...lost), 0.03);
   assertLess(worlds.reduce((sum, { rootMeanSquare }) => sum + rootMeanSquare, 0) / worlds.length, 0.13);
 });
 
