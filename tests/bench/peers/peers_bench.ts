@@ -93,13 +93,14 @@ function dpoWork(shape: Shape, size: number, steps: number): Work {
     [prompt, chosen, rejected].map(({ length }) => length)
   );
   const job = { config: configOf(shape), lengths, pairs: size, steps };
-  const best = { bf16: true, gradient_checkpointing: false, precompute_ref_log_probs: true };
+  const best = { gradient_checkpointing: false, precompute_ref_log_probs: true };
   return {
     name: `DPO, ${shape}, ${size} pairs a step`,
     unit: "real tokens/s",
     contestants: [
       theirs("TRL as documented", { ...job, kind: "trl" }, {}),
-      theirs("TRL, best setting", { ...job, kind: "trl", options: best }),
+      theirs("TRL, best setting", { ...job, kind: "trl", options: { ...best, bf16: true } }),
+      ...shape === "M" ? [theirs("TRL, f32", { ...job, kind: "trl", options: { ...best, bf16: false } })] : [],
       theirs("PyTorch loop, f32", { ...job, kind: "bare", dtype: "f32" }),
       theirs("PyTorch loop, bf16", { ...job, kind: "bare", dtype: "bf16" }),
       ...ours({ kind: "dpo", pairs: size, steps }, shape),
