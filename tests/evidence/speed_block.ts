@@ -22,9 +22,10 @@ const SHAPES = { S: "5 M parameters", M: "135 M parameters" };
 
 const rate = (x: number): string => x.toLocaleString("en", { maximumFractionDigits: x < 100 ? 1 : 0 });
 
-/** Works with the same contestants as one table: rates, and their ratios to the best of those whose name begins so. */
+/** Works as one table, a row for each contestant of any of them: rates, and their ratios to the best of those whose name begins so. */
 function tableOf(title: string, works: readonly Row[], base: string): readonly string[] {
-  const names = works[0]!.figures.map(({ name }) => name);
+  const fullest = works.toSorted((a, b) => b.figures.length - a.figures.length)[0]!;
+  const names = [...new Set([fullest, ...works].flatMap(({ figures }) => figures.map(({ name }) => name)))];
   const bests = works.map(({ figures }) =>
     Math.max(...figures.filter(({ name }) => name.startsWith(base)).map(({ median }) => median))
   );
@@ -33,8 +34,8 @@ function tableOf(title: string, works: readonly Row[], base: string): readonly s
     return `${SHAPES[shape as keyof typeof SHAPES]}, ${size}`;
   });
   const cell = (name: string) => ({ figures }: Row, i: number): string => {
-    const { median } = figures.find((figure) => figure.name === name)!;
-    return `${rate(median)} (${(median / bests[i]!).toFixed(2)}×)`;
+    const median = figures.find((figure) => figure.name === name)?.median;
+    return median === undefined ? "" : `${rate(median)} (${(median / bests[i]!).toFixed(2)}×)`;
   };
   return [
     `| ${[title, ...head].join(" | ")} |`,
