@@ -1,6 +1,7 @@
 /** The README's block on the kernels says what its evidence file says. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertLess } from "@std/assert";
 import type { Row } from "../bench/contest.ts";
+import measured from "./kernels.json" with { type: "json" };
 import { type KernelEvidence, kernelsBlock } from "./kernels_block.ts";
 
 const row = (work: string, medians: Readonly<Record<string, number>>): Row => ({
@@ -37,4 +38,10 @@ Deno.test("the block of the kernels holds each share, the smallest lead over oth
   assert(block.includes("up to 64³ are at least 1.5× as fast as by tfjs-wasm or jax-js"), block);
   assert(block.includes("transposed ones of up to 512³ at least 7.0× as by tfjs-wasm"), block);
   assert(block.includes("takes 80 ms, emitting and compiling all kernels 30 ms"));
+});
+
+Deno.test("every product that was measured reaches 70 % of the peak on one thread, and half on two", () => {
+  for (const { work, figures } of measured.shares) {
+    for (const { name, median } of figures) assertLess(name === "1 thread" ? 0.7 : 0.5, median, `${work}, ${name}`);
+  }
 });
