@@ -22,10 +22,14 @@ const SHAPES = { S: "5 M parameters", M: "135 M parameters" };
 
 const rate = (x: number): string => x.toLocaleString("en", { maximumFractionDigits: x < 100 ? 1 : 0 });
 
-/** Works as one table, a row for each contestant of any of them: rates, and their ratios to the best of those whose name begins so. */
+/**
+ * Works as one table, a row for each contestant of any of them: rates, and their ratios to the best of those whose name
+ * begins with `base`, which come first.
+ */
 function tableOf(title: string, works: readonly Row[], base: string): readonly string[] {
   const fullest = works.toSorted((a, b) => b.figures.length - a.figures.length)[0]!;
-  const names = [...new Set([fullest, ...works].flatMap(({ figures }) => figures.map(({ name }) => name)))];
+  const all = [...new Set([fullest, ...works].flatMap(({ figures }) => figures.map(({ name }) => name)))];
+  const names = [true, false].flatMap((isBase) => all.filter((name) => name.startsWith(base) === isBase));
   const bests = works.map(({ figures }) =>
     Math.max(...figures.filter(({ name }) => name.startsWith(base)).map(({ median }) => median))
   );
