@@ -8,12 +8,11 @@
  *     deno run -A tests/bench/busy_bench.ts [--json] [--hogs 1] [--rounds 3] [--steps 5] [--blas FILE] [--onednn FILE]
  */
 import { parseArgs } from "@std/cli";
-import { dpoUpdate, initDecoder, key } from "../../mod.ts";
-import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
+import { dpoUpdate } from "../../mod.ts";
 import { defaultThreads } from "../../lib/kernels/provider.ts";
 import { contest, tableOf } from "./contest.ts";
 import { byAll, type Libraries, openProviders } from "./providers.ts";
-import { pairs as pairsOf, realTokensOf, shapes, stepRates } from "./workload.ts";
+import { dpoGiven, pairs as pairsOf, realTokensOf, shapes, stepRates } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["hogs", "rounds", "steps", "only", "blas", "onednn"],
@@ -24,14 +23,7 @@ const [hogs, rounds, steps] = [flags.hogs, flags.rounds, flags.steps].map(Number
 const [size, config] = [16, shapes.S];
 // The same pairs at each step, so that steps are alike.
 const rows = Array.from({ length: steps }, () => pairsOf("S", size)).flat();
-const given = {
-  config,
-  policy: initDecoder(key(1), config),
-  rows,
-  heldOutRows: [],
-  refLogps: new Float64Array(2 * rows.length),
-  tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
-};
+const given = dpoGiven(config, rows);
 const stage = dpoUpdate({ beta: 0.1, lr: 1e-6, batchSize: size, epochs: 1, shuffle: false });
 const turn = (): Promise<readonly number[]> => stepRates(stage, given, realTokensOf(rows, size));
 

@@ -8,13 +8,12 @@
  * steps; the first step of a turn is dropped, and the figure is the median of the others. `--json` prints one document.
  */
 import { parseArgs } from "@std/cli";
-import { dpoUpdate, initDecoder, key } from "../../mod.ts";
-import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
+import { dpoUpdate } from "../../mod.ts";
 import { memoryUse } from "../../lib/kernels/memory.ts";
 import { contest, tableOf } from "./contest.ts";
 import { profile, type Share, sharesText } from "./profile.ts";
 import { byAll, type Libraries, nameOf, openProviders, threadCounts } from "./providers.ts";
-import { pairs as pairsOf, realTokens, realTokensOf, shapes, stepRates } from "./workload.ts";
+import { dpoGiven, pairs as pairsOf, realTokens, realTokensOf, shapes, stepRates } from "./workload.ts";
 
 const flags = parseArgs(Deno.args, {
   string: ["shape", "pairs", "steps", "rounds", "only", "blas", "onednn"],
@@ -26,14 +25,7 @@ const [pairs, steps] = [flags.pairs, flags.steps].map(Number) as [number, number
 const gradientCheckpointing = Boolean(flags["gradient-checkpointing"]);
 const config = shapes[shape];
 const rows = pairsOf(shape, pairs * steps);
-const given = {
-  config,
-  policy: initDecoder(key(1), config),
-  rows,
-  heldOutRows: [],
-  refLogps: new Float64Array(2 * rows.length),
-  tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
-};
+const given = dpoGiven(config, rows);
 
 const { found, missing } = await openProviders(flags as Libraries, threadCounts);
 const shares: Record<string, readonly Share[]> = {};

@@ -4,8 +4,9 @@
  * *Real tokens* are those of prompt and completion of both sides of each pair: a prompt counts twice, though it is
  * computed once, so that figures compare with those of trainers that compute it twice.
  */
-import { type DecoderConfig, fold, key, run, type Stage, uniform } from "../../mod.ts";
+import { type DecoderConfig, fold, initDecoder, key, run, type Stage, uniform } from "../../mod.ts";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
+import { trainTokenizer } from "../../lib/data/train_tokenizer.ts";
 
 /** Tokens of prompt, chosen and rejected reply. */
 export type Lengths = readonly [prompt: number, chosen: number, rejected: number];
@@ -81,6 +82,16 @@ export function realTokens(rows: readonly TokenPair[]): number {
 /** Real tokens of a step, by its number, where a step takes `size` pairs in their order. */
 export const realTokensOf = (rows: readonly TokenPair[], size: number) => (step: number): number =>
   realTokens(rows.slice(step * size, (step + 1) * size));
+
+/** What `dpoUpdate` begins with: a fresh model, pairs, and a reference whose log-probs are all 0. */
+export const dpoGiven = (config: DecoderConfig, rows: readonly TokenPair[]): object => ({
+  config,
+  policy: initDecoder(key(1), config),
+  rows,
+  heldOutRows: [],
+  refLogps: new Float64Array(2 * rows.length),
+  tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
+});
 
 /** Units a second in each step of training but the first; `onStep` hears of every step, and of its loss. */
 export async function stepRates(

@@ -10,28 +10,7 @@ import { key } from "../../lib/tensor/random.ts";
 import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { assertNear, inEachPrecision, oracle } from "../oracles.ts";
 import { dpoOracle, type Policy } from "./dpo_oracle.ts";
-
-/** Rows of [chosen, rejected, refChosen, refRejected] as the loss takes them. */
-function pairs(rows: readonly (readonly number[])[]): PairLogps {
-  const column = (i: number): Tensor => tensor([rows.length], rows.map((row) => row[i] as number), "f64");
-  return { chosen: column(0), rejected: column(1), refChosen: column(2), refRejected: column(3) };
-}
-
-/** The mean loss as a number. */
-function value(rows: readonly (readonly number[])[], options: DpoOptions): number {
-  const { loss } = dpoLoss(pairs(rows), options);
-  return item(loss.sum) / loss.count;
-}
-
-const rows = [[-10, -12, -11, -11.5], [-20, -5, -10, -12], [-30, -60, -42, -33], [-7.25, -9.5, -7.5, -7]];
-const some = fc.array(fc.tuple(...Array(4).fill(fc.double({ min: -500, max: 0, noNaN: true }))), {
-  minLength: 1,
-  maxLength: 8,
-}) as fc.Arbitrary<number[][]>;
-const beta = fc.double({ min: 0.01, max: 3, noNaN: true });
-
-/** Equal to twelve digits. */
-const same = (a: number, b: number): void => assertNear(a, b, { rtol: 1e-12, atol: 1e-12 });
+import { beta, pairs, rows, same, some, value } from "./dpo_rows.ts";
 
 Deno.test("dpoLoss() of one pair at a time gives the oracles' losses and margins", () => {
   for (const id of ["dpo_sigmoid", "dpo_sigmoid_extreme", "dpo_cdpo_ls0.1"]) {

@@ -13,19 +13,8 @@ import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { treeMap } from "../../lib/tensor/tree.ts";
 import { assertNear } from "../oracles.ts";
 import type { Policy } from "./dpo_oracle.ts";
+import { beta, pairs, type Rows, rows, same, some, value } from "./dpo_rows.ts";
 
-type Rows = readonly (readonly number[])[];
-
-/** Rows of [chosen, rejected, refChosen, refRejected] as the loss takes them. */
-function pairs(rows: Rows): PairLogps {
-  const column = (i: number): Tensor => tensor([rows.length], rows.map((row) => row[i] as number), "f64");
-  return { chosen: column(0), rejected: column(1), refChosen: column(2), refRejected: column(3) };
-}
-
-const value = (rows: Rows, options: DpoOptions): number => {
-  const { loss } = dpoLoss(pairs(rows), options);
-  return item(loss.sum) / loss.count;
-};
 const figures = (rows: Rows, options: DpoOptions): unknown => {
   const { loss, metrics } = dpoLoss(pairs(rows), options);
   return { sum: item(loss.sum), count: loss.count, metrics };
@@ -33,13 +22,6 @@ const figures = (rows: Rows, options: DpoOptions): unknown => {
 
 /** z = 1, −1, 0 at beta ½. */
 const three: Rows = [[-4, -6, -5, -5], [-6, -4, -5, -5], [-3, -3, -3, -3]];
-const rows: Rows = [[-10, -12, -11, -11.5], [-20, -5, -10, -12], [-30, -60, -42, -33], [-7.25, -9.5, -7.5, -7]];
-const some = fc.array(fc.tuple(...Array(4).fill(fc.double({ min: -500, max: 0, noNaN: true }))), {
-  minLength: 1,
-  maxLength: 8,
-}) as fc.Arbitrary<number[][]>;
-const beta = fc.double({ min: 0.01, max: 3, noNaN: true });
-const same = (a: number, b: number): void => assertNear(a, b, { rtol: 1e-12, atol: 1e-12 });
 
 Deno.test("dpoLoss() with a margin is −log σ(z − m): 0.693, 1.313 and 2.127 where z falls short by 0, 1 and 2 nats", () => {
   const [win, , tie] = three as [number[], number[], number[]];
