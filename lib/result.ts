@@ -2,8 +2,6 @@
  * Results at the edges: `Either` of `@fp-ts/core`, and the one thing it lacks, an applicative that keeps *all* errors.
  */
 import * as E from "@fp-ts/core/Either";
-import { pipe } from "@fp-ts/core/Function";
-import { map, separate } from "@fp-ts/core/ReadonlyArray";
 
 /** Either a failure (`Left`) or a value (`Right`); structurally the `Either` of `@fp-ts/core`, whose functions take it. */
 export type Result<L, R> =
@@ -31,6 +29,18 @@ export function inputFailure(...sentences: readonly string[]): Result<Failure, n
   return left({ kind: "input", sentences });
 }
 
+/** The errors and the values of results, in order: one function of a module that takes longer to load than all of `Either`. */
+export function separate<L, R>(
+  results: readonly Result<L, R>[],
+): readonly [errors: readonly L[], values: readonly R[]] {
+  const errors: L[] = [], values: R[] = [];
+  for (const result of results) {
+    if (result._tag === "Left") errors.push(result.left);
+    else values.push(result.right);
+  }
+  return [errors, values];
+}
+
 /**
  * `f` of every item: all the values, or all the errors of all the items, in order.
  *
@@ -45,7 +55,7 @@ export function traverse<A, L, R>(
   items: readonly A[],
   f: (item: A, index: number) => Result<readonly L[], R>,
 ): Result<readonly L[], readonly R[]> {
-  const [errors, values] = pipe(items, map(f), separate);
+  const [errors, values] = separate(items.map(f));
   return errors.length > 0 ? left(errors.flat()) : right(values);
 }
 

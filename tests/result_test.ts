@@ -2,9 +2,14 @@ import { assertEquals } from "@std/assert";
 import * as E from "@fp-ts/core/Either";
 import { pipe } from "@fp-ts/core/Function";
 import fc from "fast-check";
-import { all, inputFailure, left, type Result, right, traverse } from "../lib/result.ts";
+import { all, inputFailure, left, type Result, right, separate, traverse } from "../lib/result.ts";
 
 const odd = (n: number): Result<readonly string[], number> => n % 2 !== 0 ? right(n) : left([`${n} is even`]);
+
+Deno.test("separate() keeps errors and values apart, each in order", () => {
+  assertEquals(separate([left("a"), right(1), right(2), left("b")]), [["a", "b"], [1, 2]]);
+  assertEquals(separate([]), [[], []]);
+});
 
 Deno.test("traverse() keeps every value in order when all are right", () => {
   assertEquals(traverse([1, 3, 5], odd), right([1, 3, 5]));

@@ -1,7 +1,5 @@
 /** Rows in tokens, all of them, or why which cannot be. */
-import { pipe } from "@fp-ts/core/Function";
-import { map, separate } from "@fp-ts/core/ReadonlyArray";
-import { type Failure, inputFailure, left, type Result, right } from "../result.ts";
+import { type Failure, inputFailure, left, type Result, right, separate } from "../result.ts";
 import { firstSentences } from "./report.ts";
 
 const SHOWN = 20;
@@ -11,7 +9,7 @@ export function encodeRows<R extends { readonly id: string }, T>(
   rows: readonly R[],
   encode: (row: R) => T,
 ): Result<Failure, readonly T[]> {
-  const [refused, encoded] = pipe(rows, map((row) => attempt(row, encode)), separate);
+  const [refused, encoded] = separate(rows.map((row) => attempt(row, encode)));
   return refused.length === 0
     ? right(encoded)
     : inputFailure(...firstSentences(refused.slice(0, SHOWN), refused.length));

@@ -1,9 +1,7 @@
 /**
  * Pairs longer than the context: what happens to them is the user's choice, and every one is accounted for.
  */
-import { pipe } from "@fp-ts/core/Function";
-import { map, separate } from "@fp-ts/core/ReadonlyArray";
-import { type Failure, inputFailure, left, type Result, right } from "../result.ts";
+import { type Failure, inputFailure, left, type Result, right, separate } from "../result.ts";
 import type { DropReason, Issue } from "./issue.ts";
 import { type CutReason, issueSentences, type Loaded, lossSentence, tally } from "./report.ts";
 import type { TokenPair } from "./token_pair.ts";
@@ -78,7 +76,7 @@ export function fitPairs<T extends TokenPair>(
   overflow?: Overflow,
 ): Result<Failure, Loaded<T>> {
   checkLimit(limit);
-  const [issues, fitted] = pipe(data, map((pair) => fitPair(pair, limit, overflow ?? "drop")), separate);
+  const [issues, fitted] = separate(data.map((pair) => fitPair(pair, limit, overflow ?? "drop")));
   if (overflow === "error" && issues.length > 0) {
     return inputFailure(
       `Cannot fit pairs as with overflow "error" all must fit a context of ${limit} tokens: ${issues.length} do not`,

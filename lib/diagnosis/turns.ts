@@ -4,7 +4,7 @@ import type { Pair } from "../data/pair.ts";
 import { counted, type Finding, finding, rowsWhere } from "./finding.ts";
 
 /** A letter, a figure or a symbol such as an emoji: something is said. */
-const SAID = /[\p{L}\p{N}\p{S}\p{Emoji_Presentation}]|[:;]-?[()]/u;
+const SAID = /[\p{L}\p{N}\p{S}]|[:;]-?[()]/u;
 /** What stands for a reply where there was none. */
 const NOTHING = /^\W*(?:null|none|nan|n\/a|undefined|\[?(?:deleted|removed)\]?)\W*$/i;
 

@@ -1,5 +1,5 @@
 /** Models from disk: a folder in Hugging Face's form, or a safetensors file with its `config.json` beside it. */
-import { memory, memoryUse } from "../kernels/memory.ts";
+import { memoryUse } from "../kernels/memory.ts";
 import { type DecoderConfig, type DecoderParams, parameterCount } from "../model/decoder.ts";
 import { isJsonRecord } from "../model/hf/config_reader.ts";
 import { decoderConfig } from "../model/hf/decoder_config.ts";
@@ -87,7 +87,7 @@ export function describeModel(
  */
 export function loadModel(path: string, options: LoadModelOptions = {}): Promise<Result<Failure, LoadedModel>> {
   return withModel(path, options, ({ description, weights, placement }) => {
-    const { config, parameters, bytes } = description, use = memoryUse().bytes, all = memory.buffer.byteLength;
+    const { config, parameters, bytes } = description, use = memoryUse().bytes, all = memoryUse().limit;
     if (bytes + use > all) {
       const need = `its ${parameters} weights take ${gigabytes(bytes)} of memory`;
       return refused(path, [`${need}: of ${gigabytes(all)} that can be addressed ${gigabytes(use)} are in use`]);

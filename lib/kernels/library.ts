@@ -7,7 +7,8 @@
  */
 
 import type { Floats, Kernels, Strides } from "./kernels.ts";
-import { allocate, memory, withScratch } from "./memory.ts";
+import { buffer } from "./address_space.ts";
+import { allocate, withScratch } from "./memory.ts";
 import type { Team } from "./wasm/team.ts";
 import type { Callee, Kernel } from "./wasm/worker.ts";
 
@@ -70,7 +71,7 @@ function openLibrary(path: string): Library {
     path,
     find: (name, { parameters, result }) =>
       Deno.dlopen(path, { f: { name, parameters, result, optional: true } }).symbols.f as Native | null,
-    memory: Number(addressOf(new Uint8Array(memory.buffer))),
+    memory: Number(addressOf(new Uint8Array(buffer()))),
     addressOf,
     textAt: (address) => Deno.UnsafePointerView.getCString(Deno.UnsafePointer.create(address)!),
     isShared: true,
@@ -158,7 +159,7 @@ const EXPECTED = [19, 22, 43, 50];
 export function wrongProduct(gemm: Kernels<Floats>["gemm"]): string | undefined {
   const got = withScratch(() => {
     const matrix = (...values: readonly number[]): Float32Array => {
-      const view = new Float32Array(memory.buffer, allocate(16).offset, 4);
+      const view = new Float32Array(buffer(), allocate(16).offset, 4);
       view.set(values);
       return view;
     };

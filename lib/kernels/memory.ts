@@ -1,38 +1,15 @@
 /**
- * The shared memory that holds every tensor, and the regions it is handed out in.
+ * The regions in which the memory of all tensors is handed out.
  *
- * One `WebAssembly.Memory` serves all kernel providers, worker threads and libraries called by FFI with no copy.
  * A *region* is a list of slabs: allocation moves a mark, and closing the region gives all of it back at once. A large
  * block is a stretch of its own in it, which can move to another region without a copy.
  * Outside every region a block lives until the garbage collector has seen its last view go.
  */
+import { buffer } from "./address_space.ts";
 
-const MAX_PAGES = 65_536; // 4 GiB, the end of wasm32
 const SLAB = 1 << 22;
 const LARGE = SLAB / 64;
 const ALIGN = 64; // a cache line, and enough for any vector load
-
-/**
- * Address space for a memory that never grows: the system gives a page when it is first touched, and engines that check
- * bounds in software run kernels over a memory of fixed size up to twice as fast. Where 4 GiB are refused, the half is
- * asked, and where nothing can be shared, a memory of one thread.
- */
-export function reserve(
-  pages: number,
-  make: (limits: WebAssembly.MemoryDescriptor) => WebAssembly.Memory = (limits) => new WebAssembly.Memory(limits),
-  shared = true,
-): WebAssembly.Memory {
-  try {
-    return make({ initial: pages, maximum: pages, shared });
-  } catch (error) {
-    if (pages > 1024) return reserve(pages / 2, make, shared);
-    if (shared) return reserve(MAX_PAGES, make, false);
-    throw error;
-  }
-}
-
-/** All tensor data. */
-export const memory: WebAssembly.Memory = reserve(MAX_PAGES);
 
 /** A free stretch of the memory, in bytes. */
 interface Extent {
@@ -42,7 +19,11 @@ interface Extent {
 
 // Free stretches in order of address, never touching each other. The first and the last cache line stay unused: address
 // 0 is no tensor, and an end is an address too.
-const free: Extent[] = [{ start: ALIGN, end: memory.buffer.byteLength - ALIGN }];
+let free: Extent[] | undefined;
+
+function freeExtents(): Extent[] {
+  return free ??= [{ start: ALIGN, end: buffer().byteLength - ALIGN }];
+}
 
 /** Bytes taken now, and the most that were since someone began to watch. */
 interface Use {
@@ -75,7 +56,12 @@ export interface MemoryUse {
 /** How much of the memory of tensors is in use. */
 export function memoryUse(): MemoryUse {
   const { bytes, highWater } = dry ?? real;
-  return { bytes, highWater, limit: memory.buffer.byteLength };
+  return {
+    ...{ bytes, highWater },
+    get limit(): number {
+      return buffer().byteLength;
+    },
+  };
 }
 
 /** The high-water mark falls to what is in use now. */
@@ -144,10 +130,10 @@ function take(bytes: number): number {
     counted(dry, bytes);
     return (dry.next += bytes) - bytes;
   }
-  const at = free.findIndex((e) => e.end - e.start >= bytes);
+  const free = freeExtents(), at = free.findIndex((e) => e.end - e.start >= bytes);
   if (at < 0) {
     throw new RangeError(
-      `Cannot allocate ${bytes} bytes as ${real.bytes} of ${memory.buffer.byteLength} bytes are in use: ` +
+      `Cannot allocate ${bytes} bytes as ${real.bytes} of ${buffer().byteLength} bytes are in use: ` +
         `a smaller batch, a shorter context or a smaller model needs less.`,
     );
   }
@@ -163,7 +149,7 @@ function take(bytes: number): number {
 function release(start: number, bytes: number): void {
   if (dry !== undefined) return void (dry.bytes -= bytes);
   real.bytes -= bytes;
-  const end = start + bytes;
+  const free = freeExtents(), end = start + bytes;
   let at = free.findIndex((e) => e.start > start);
   if (at < 0) at = free.length;
   const before = free[at - 1];

@@ -20,7 +20,8 @@ import {
   type Native,
   wrongProduct,
 } from "./library.ts";
-import { allocate, allocateForever, memory as shared, withScratch } from "./memory.ts";
+import { buffer, memory as shared } from "./address_space.ts";
+import { allocate, allocateForever, withScratch } from "./memory.ts";
 import { type Dnnl, makePart, openDnnl, type Part, type Sizes } from "./onednn_part.ts";
 import { at } from "./wasm/arrays.ts";
 import { CALLEE, MAX_THREADS, type Team } from "./wasm/team.ts";
@@ -118,11 +119,11 @@ function use(library: Library): OneDnn | string {
   }
   const isa = Number(dnnl.ask("dnnl_get_effective_cpu_isa"));
   const given = { path, list: allocateForever(8 * WORDS * PARTS * MAX_THREADS) };
-  const call = openExecutor(given, shared, isShared ? undefined : find);
+  const call = openExecutor(given, shared(), isShared ? undefined : find);
   const oneDnn = {
     ...{ path, dnnl, memory },
     units: unitsOf(isa),
-    list: new BigUint64Array(shared.buffer, given.list, WORDS * PARTS * MAX_THREADS),
+    list: new BigUint64Array(buffer(), given.list, WORDS * PARTS * MAX_THREADS),
     callee: { call, ...isShared && { elsewhere: { open: openExecutor, given } } },
   } as const;
   return wrongProduct(multiplication(oneDnn, undefined, () => {}, 0)) ?? oneDnn;

@@ -1,11 +1,9 @@
 /** Which provider computes: the one choice a program makes about kernels, and it shows nowhere else. */
 
-import { blasKernels, openBlas } from "./blas.ts";
 import { idle } from "./idle.ts";
 import type { Floats, Kernels } from "./kernels.ts";
 import type { Base } from "./library.ts";
 import { isDry } from "./memory.ts";
-import { oneDnnKernels, openOneDnn } from "./onednn.ts";
 import { reference } from "./reference.ts";
 import { type WasmKernels, wasmKernels } from "./wasm/kernels.ts";
 import { detectTarget } from "./wasm/module.ts";
@@ -68,13 +66,15 @@ const NO_GAIN =
   "--backend onednn gains nothing over blas here: this processor has no bfloat16 units that are faster, and products " +
   "are computed in 32 bits";
 
-/** Opens the library of a backend that has one. */
-function openProducts(backend: Backend, path: string | undefined): Products | undefined {
+/** Opens the library of a backend that has one, whose code is loaded for it: few runs ask for one. */
+async function openProducts(backend: Backend, path: string | undefined): Promise<Products | undefined> {
   if (backend === "blas") {
+    const { blasKernels, openBlas } = await import("./blas.ts");
     const blas = openBlas({ path });
     return { over: (base) => blasKernels(base, blas), remarks: blas.remarks };
   }
   if (backend === "onednn") {
+    const { oneDnnKernels, openOneDnn } = await import("./onednn.ts");
     const oneDnn = openOneDnn({ path });
     const remarks = oneDnn.units === "none" ? [NO_GAIN] : [];
     return { over: (base) => oneDnnKernels(base, oneDnn), remarks };
@@ -88,7 +88,6 @@ function openProducts(backend: Backend, path: string | undefined): Products | un
  * @throws RangeError when the backend is not one of these, or threads is no whole number from 1 to 64
  * @throws Error when there is no library for the backend, when calling it is not permitted, or when it is none
  */
-// deno-lint-ignore require-await -- what is thrown is a rejection
 export async function openKernels(options: KernelOptions): Promise<OpenedKernels> {
   const { backend: chosen = "wasm", threads: count = defaultThreads(), library } = options;
   const refuse = (what: string): RangeError => new RangeError(`Cannot open kernels as ${what}`);
@@ -101,7 +100,7 @@ export async function openKernels(options: KernelOptions): Promise<OpenedKernels
   if (library !== undefined && chosen !== "blas" && chosen !== "onednn") {
     throw refuse(`a library is for backends blas and onednn alone: current backend is ${chosen}`);
   }
-  const opened = openProducts(chosen, library);
+  const opened = await openProducts(chosen, library);
   if (count !== threads || opened !== undefined || products !== undefined) {
     fast?.close?.();
     fast = undefined;

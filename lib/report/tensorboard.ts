@@ -77,15 +77,12 @@ function record(data: readonly number[]): Uint8Array<ArrayBuffer> {
 /** The checksum of Castagnoli's polynomial, bits reflected: of the ASCII digits 1 to 9 it is 0xe3069283. */
 export function crc32c(data: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of data) crc = (CRC_OF_BYTE[(crc ^ byte) & 0xff] as number) ^ (crc >>> 8);
+  for (const byte of data) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
+  }
   return (crc ^ 0xffffffff) >>> 0;
 }
-
-const CRC_OF_BYTE = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let crc = byte;
-  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1;
-  return crc;
-});
 
 /** A checksum turned and shifted, so that checksums of checksums do not cancel. */
 function masked(crc: number): number {

@@ -6,7 +6,8 @@
  */
 import { type Half, widen } from "../kernels/half.ts";
 import type { Floats } from "../kernels/kernels.ts";
-import { allocate, type Block, freeNow, freeWithView, isDry, memory, moveOut, passOn } from "../kernels/memory.ts";
+import { buffer } from "../kernels/address_space.ts";
+import { allocate, type Block, freeNow, freeWithView, isDry, moveOut, passOn } from "../kernels/memory.ts";
 
 /** Element type: 32-bit for speed, 64-bit for oracles and exact laboratories. They never mix. */
 export type Dtype = "f32" | "f64";
@@ -100,14 +101,14 @@ function make<D extends Dtype | Half>(
 }
 
 function viewOf(dtype: Dtype, block: Block, length: number): Floats {
-  const [buffer, at] = isDry() ? [placeholder(8 * length), 0] : [memory.buffer, block.offset];
-  return dtype === "f32" ? new Float32Array(buffer, at, length) : new Float64Array(buffer, at, length);
+  const [bytes, at] = isDry() ? [placeholder(8 * length), 0] : [buffer(), block.offset];
+  return dtype === "f32" ? new Float32Array(bytes, at, length) : new Float64Array(bytes, at, length);
 }
 
 function halvesOf(block: Block, length: number): Uint16Array {
   return isDry()
     ? new Uint16Array(placeholder(2 * length), 0, length)
-    : new Uint16Array(memory.buffer, block.offset, length);
+    : new Uint16Array(buffer(), block.offset, length);
 }
 
 /** Stands for the numbers of every tensor of a dry run; nothing writes into it. */

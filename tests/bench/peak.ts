@@ -1,5 +1,6 @@
 /** The most that this machine multiplies and adds by vectors of 128 bits, on any number of threads. */
-import { allocateForever, memory } from "../../lib/kernels/memory.ts";
+import { buffer } from "../../lib/kernels/address_space.ts";
+import { allocateForever } from "../../lib/kernels/memory.ts";
 import { f32x4, func, loop, v128 } from "../../lib/kernels/wasm/assembler.ts";
 import { encodeModule, type Target } from "../../lib/kernels/wasm/encode.ts";
 import type { Name } from "../../lib/kernels/wasm/module.ts";
@@ -30,7 +31,7 @@ export function peak(target: Target, threads: number): Timed {
       sums.map((sum) => v128.store(room, sum)),
     ];
   });
-  const limits = { pages: memory.buffer.byteLength / 65_536, shared: memory.buffer instanceof SharedArrayBuffer };
+  const limits = { pages: buffer().byteLength / 65_536, shared: buffer() instanceof SharedArrayBuffer };
   const team = openTeam(new WebAssembly.Module(encodeModule([kernel], target, limits)), { threads, reluctance: 0 });
   const units = 250 * threads;
   return {

@@ -1,5 +1,6 @@
 /** Arrays for kernel tests: in the shared memory, filled by a small generator of their own. */
-import { allocate, freeWithView, memory } from "../../lib/kernels/memory.ts";
+import { buffer } from "../../lib/kernels/address_space.ts";
+import { allocate, freeWithView } from "../../lib/kernels/memory.ts";
 
 /** Uniform numbers in [−1, 1): Lehmer's generator, so that every failure can be repeated. */
 export function uniform(seed: number): () => number {
@@ -13,7 +14,7 @@ export function uniform(seed: number): () => number {
 /** A `Float32Array` of the shared memory with these values. */
 export function shared(values: ArrayLike<number>): Float32Array {
   const block = allocate(values.length * 4);
-  const view = new Float32Array(memory.buffer, block.offset, values.length);
+  const view = new Float32Array(buffer(), block.offset, values.length);
   freeWithView(view, block);
   view.set(values);
   return view;

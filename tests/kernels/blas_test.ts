@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows }
 import { type Blas, blasKernels, openBlas } from "../../lib/kernels/blas.ts";
 import type { Floats, Kernels, Strides } from "../../lib/kernels/kernels.ts";
 import type { Base, Library, Native } from "../../lib/kernels/library.ts";
-import { memory } from "../../lib/kernels/memory.ts";
+import { buffer } from "../../lib/kernels/address_space.ts";
 import { kernels, openKernels, rowsAtOnce } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { detectTarget } from "../../lib/kernels/wasm/module.ts";
@@ -26,7 +26,7 @@ const plain: Sgemm = (...[order, formA, formB, m, n, k, alpha, a, lda, b, ldb, b
     const [lines, length] = form === 111 ? [rows, columns] : [columns, rows];
     assert(ld >= length && ld >= 1, `${ld} for ${length}`);
     const size = (lines - 1) * ld + length;
-    return [new Float32Array(memory.buffer, at, size), form === 111 ? [ld, 1] : [1, ld]];
+    return [new Float32Array(buffer(), at, size), form === 111 ? [ld, 1] : [1, ld]];
   };
   const [left, right] = [matrix(formA, a, lda, m, k), matrix(formB, b, ldb, k, n)];
   const [out, [apart]] = matrix(111, c, ldc, m, n);

@@ -1,7 +1,7 @@
 /** oneDNN in TypeScript, as far as it is called: objects behind numbers, and the reference behind its calling convention. */
 import { assert, assertEquals } from "@std/assert";
 import type { Library, Native } from "../../lib/kernels/library.ts";
-import { memory } from "../../lib/kernels/memory.ts";
+import { buffer } from "../../lib/kernels/address_space.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 
 /** A float's bfloat16: the upper half of its bits, to nearest, ties to even. */
@@ -49,9 +49,9 @@ export function imitation(isa: number): { readonly library: Library; readonly li
   ) =>
     Float64Array.from({ length: rows! * columns! }, (_, i) => {
       const place = Math.floor(i / columns!) * row! + i % columns! * column!;
-      const words = isRounded ? new Uint16Array(memory.buffer, at) : undefined;
+      const words = isRounded ? new Uint16Array(buffer(), at) : undefined;
       if (words) return new Float32Array(Uint32Array.of(words[place]! << 16).buffer)[0]!;
-      const x = new Float32Array(memory.buffer, at)[place]!;
+      const x = new Float32Array(buffer(), at)[place]!;
       return rounds ? bfloat16(x) : x;
     });
   const functions: Readonly<Record<string, (...args: readonly unknown[]) => unknown>> = {
@@ -108,7 +108,7 @@ export function imitation(isa: number): { readonly library: Library; readonly li
       assert(get(args[7]).at > 0); // a workspace of its own
       const [m, k] = a.description.dims as [number, number];
       const [n, row] = [b.description.dims[1]!, c.description.strides[0]!];
-      const out = new Float32Array(memory.buffer, c.at, (m - 1) * row + n), beta = sums ? 1 : 0;
+      const out = new Float32Array(buffer(), c.at, (m - 1) * row + n), beta = sums ? 1 : 0;
       reference.gemm(m, n, k, read(a, mayRound), [k, 1], read(b, mayRound), [n, 1], out, row, beta);
       return 0;
     },

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { memory, reserve } from "../../lib/kernels/memory.ts";
+import { buffer, reserve } from "../../lib/kernels/address_space.ts";
 import { kernels, openKernels } from "../../lib/kernels/provider.ts";
 import { reference } from "../../lib/kernels/reference.ts";
 import { f32x4, func, loop, v128 } from "../../lib/kernels/wasm/assembler.ts";
@@ -84,8 +84,7 @@ Deno.test("without fused multiply-add kernels meet the same bounds", () => {
 
 Deno.test("kernels reach the end of the memory, where addresses no longer fit a signed integer", () => {
   const n = 4096;
-  const view = (i: number): Float32Array =>
-    new Float32Array(memory.buffer, memory.buffer.byteLength - 64 - 4 * n * (i + 1), n);
+  const view = (i: number): Float32Array => new Float32Array(buffer(), buffer().byteLength - 64 - 4 * n * (i + 1), n);
   const [x, out] = [view(0).fill(2), view(1)];
   kernels("f32").gemm(64, 64, 64, x, [64, 1], x, [1, 64], out, 64, 0);
   assert(out.every((y) => y === 256));

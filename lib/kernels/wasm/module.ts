@@ -2,7 +2,7 @@
 
 import type { Half } from "../half.ts";
 import type { BinaryOp } from "../kernels.ts";
-import { memory } from "../memory.ts";
+import { buffer } from "../address_space.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
 import { attentionBackward } from "./attention_backward.ts";
@@ -21,10 +21,9 @@ import { widens } from "./widen.ts";
 const PAGE = 65_536;
 
 /** The memory of all modules. */
-const limits: Memory = {
-  pages: memory.buffer.byteLength / PAGE,
-  shared: !(memory.buffer instanceof ArrayBuffer),
-};
+function limits(): Memory {
+  return { pages: buffer().byteLength / PAGE, shared: !(buffer() instanceof ArrayBuffer) };
+}
 
 const named = {
   packColumns,
@@ -78,7 +77,7 @@ export function detectTarget(
 }
 
 /** The module's bytes. */
-export function emit(target: Target, memory: Memory = limits): Uint8Array<ArrayBuffer> {
+export function emit(target: Target, memory: Memory = limits()): Uint8Array<ArrayBuffer> {
   const funcs = [...Object.values(named), ...widens, ...elementwise.maps, ...elementwise.zips, ...gelu.gelus];
   return encodeModule(funcs, target, memory);
 }

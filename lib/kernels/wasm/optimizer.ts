@@ -4,7 +4,8 @@
  */
 
 import type { AdamStep, AdamwArrays, Floats, Kernels } from "../kernels.ts";
-import { allocate, memory, withScratch } from "../memory.ts";
+import { buffer } from "../address_space.ts";
+import { allocate, withScratch } from "../memory.ts";
 import { at } from "./arrays.ts";
 import { address, f32x4, f64, f64x2, func, type Local, loop, v128, type Value, type Vector } from "./assembler.ts";
 import type { Func } from "./encode.ts";
@@ -109,11 +110,11 @@ export function optimizers({ run }: Team): Pick<Kernels<Floats>, "sumOfSquares" 
       withScratch(() => {
         const parts = stretches(xs.map((x) => x.length), STRETCH.squares), addresses = xs.map(at);
         const [list, sums] = [ENTRY.squares, 8].map((size) => allocate(size * parts.length).offset) as [number, number];
-        const entries = new Uint32Array(memory.buffer, list, 2 * parts.length);
+        const entries = new Uint32Array(buffer(), list, 2 * parts.length);
         parts.forEach(({ array, start, length }, i) => entries.set([addresses[array]! + 4 * start, 4 * length], 2 * i));
         const work = { units: parts.length, cost: COST.squares * xs.reduce((n, x) => n + x.length, 0) / parts.length };
         if (parts.length > 0) run("sumsOfSquares", [from(list, ENTRY.squares), from(sums, 8), sizeOf(1)], work);
-        return new Float64Array(memory.buffer, sums, parts.length).reduce((sum, x) => sum + x, 0);
+        return new Float64Array(buffer(), sums, parts.length).reduce((sum, x) => sum + x, 0);
       }),
     adamw: (params, step) =>
       withScratch(() => {
@@ -140,8 +141,8 @@ function writeEntries(
   { parts, rate }: { readonly parts: readonly Stretch[]; readonly rate: number },
 ): void {
   const words = ENTRY.adamw / 4;
-  const entries = new Uint32Array(memory.buffer, list, words * parts.length);
-  const decays = new Float32Array(memory.buffer, list, words * parts.length);
+  const entries = new Uint32Array(buffer(), list, words * parts.length);
+  const decays = new Float32Array(buffer(), list, words * parts.length);
   const addresses = params.map(({ g, m, v, p }) => [g, m, v, p].map(at));
   parts.forEach(({ array, start, length }, i) => {
     const first = words * i;

@@ -3,7 +3,8 @@
  * that is late or gone delays nothing but the part it holds.
  */
 
-import { allocateForever, memory } from "../memory.ts";
+import { buffer, memory } from "../address_space.ts";
+import { allocateForever } from "../memory.ts";
 import type { Name } from "./module.ts";
 import { openPace } from "./pace.ts";
 import { type Argument, PARTS, partsOf, SMALL, valueOf, type Work } from "./work.ts";
@@ -131,8 +132,8 @@ function openDesk(): { readonly desk: Desk; readonly at: Pick<Start, "words" | "
   const [words, terms] = [PLACE.bounds + MAX_THREADS * PARTS + 1, TERMS * MAX_ARGUMENTS];
   const at = { words: allocateForever(4 * words), terms: allocateForever(8 * terms) };
   const desk = {
-    words: new Int32Array(memory.buffer, at.words, words).fill(0),
-    terms: new Float64Array(memory.buffer, at.terms, terms),
+    words: new Int32Array(buffer(), at.words, words).fill(0),
+    terms: new Float64Array(buffer(), at.terms, terms),
     place: PLACE,
   };
   return { desk, at };
@@ -152,7 +153,7 @@ function startOthers(given: Omit<Start, "thread">, threads: number, start: Start
 /** Makes a team for a module of kernels over the shared memory. Threads start when there is work enough. */
 export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team {
   const { threads, start = startWorker, reluctance = RELUCTANCE, limit = LIMIT, callee } = options;
-  const kernels = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels;
+  const kernels = new WebAssembly.Instance(module, { env: { memory: memory() } }).exports as unknown as Kernels;
   const all: Readonly<Record<string, Kernel>> = callee === undefined ? kernels : { ...kernels, [CALLEE]: callee.call };
   const [names, inOrder] = [Object.keys(all), Object.values(all)];
   const { desk, at } = openDesk();
@@ -168,7 +169,7 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     if (cost < SMALL) return false;
     if (others === undefined && (seen += cost) > reluctance) {
       const { elsewhere } = callee ?? {};
-      others = startOthers({ module, memory, ...at, place: PLACE, looks: LOOKS, elsewhere }, threads, start);
+      others = startOthers({ module, memory: memory(), ...at, place: PLACE, looks: LOOKS, elsewhere }, threads, start);
     }
     return others !== undefined && others.length > 0 && !pace.rests();
   };
