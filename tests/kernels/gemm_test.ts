@@ -70,6 +70,16 @@ Deno.test("gemm() meets the bound on both sides of every block edge", () => {
   checkAll([9, NC + 5, KC + 5]);
 });
 
+Deno.test("gemm() of few rows meets the bound whatever tiles its columns and its rows make, over blocks that add", () => {
+  for (const n of [8, 16, 24, 40]) { // sixes of columns, and none, one or two fours
+    for (const m of [3, 4, 5, 8, 9, 12, 13, 16]) {
+      for (const k of [8, KC + 36]) {
+        for (const beta of [0, 1] as const) check({ sizes: [m, n, k], transposeB: true, beta });
+      }
+    }
+  }
+});
+
 Deno.test("gemm() takes any strides", () => {
   const draw = uniform(3);
   const [m, n, k] = [9, 10, 7];

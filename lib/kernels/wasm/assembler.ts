@@ -129,6 +129,8 @@ export const v128 = {
   store: store(11),
   /** Stores one of the four lanes. */
   store32Lane: (lane: number, at: Address, x: Vector, offset = 0): Code => [store(90)(at, x, offset), lane],
+  /** Stores lanes 0 and 1. */
+  store64: (at: Address, x: Vector, offset = 0): Code => [store(91)(at, x, offset), 0],
   and: vector2(78),
   or: vector2(80),
   /** Bits of `a` where the mask is 1, of `b` where it is 0. */

@@ -74,11 +74,13 @@ function dots(rows: 1 | 2, quads: number): Func {
   });
 }
 
-/** What the tiles of one and of two vectors of rows take. */
+/** The lanes of two sums that belong to rows 0 and 1, and to rows 2 and 3. */
+const PAIRS = [[0, 4, 1, 5], [2, 6, 3, 7]] as const;
+
+/** What a tile of lanes takes. */
 const tiled = {
   rows: "address",
   panel: "address",
-  width: "address",
   depth: "address",
   b: "address",
   apart: "address",
@@ -87,55 +89,64 @@ const tiled = {
   add: "address",
 } as const;
 
+/** Columns of a tile of lanes, next to each other in C: four, six or eight. */
+type Width = 4 | 6 | 8;
+
 /**
  * C ← A·B, or C + A·B where `add` is 1, for `vectors` times four rows of a panel, of which `rows` are meant, and `width`
- * columns of B, `quads` times four at a time.
+ * columns of B.
  */
-function tile(vectors: number, quads: number): Func {
-  return func(`lanes${vectors}x${quads}`, tiled, ({ rows, panel, width, depth, b, apart, c, ldc, add }, local) => {
-    const columns = range(4 * quads).map(() => local("address"));
+function tile(vectors: 1 | 2, width: Width): Func {
+  return func(`lanes${vectors}x${width}`, tiled, ({ rows, panel, depth, b, apart, c, ldc, add }, local) => {
+    const columns = [b, ...range(width - 1).map(() => local("address"))];
     const sums = columns.map(() => range(vectors).map(() => local("v128")));
     const [lanes, scratch] = [range(vectors), range(4)].map((all) => all.map(() => local("v128"))) as [
       Local<"v128">[],
       Local<"v128">[],
     ];
-    const [k, column, at, factor] = [local("address"), local("address"), local("address"), local("v128")];
+    const [k, factor] = [local("address"), scratch[0]!];
     const step = (k: number): Code => [
-      lanes.map((lane, v) => lane.set(v128.load(at, (k * FEW_LANES / 4 + v) * VECTOR))),
+      lanes.map((lane, v) => lane.set(v128.load(panel, (k * FEW_LANES / 4 + v) * VECTOR))),
       columns.map((column, j) => [
         factor.set(v128.load32Splat(column, k * FLOAT)),
         lanes.map((lane, v) => sums[j]![v]!.set(f32x4.madd(factor, lane, sums[j]![v]!))),
       ]),
     ];
-    /** A row of C from the sums of its columns, which have been turned round; the rows beyond `rows` mean nothing. */
+    const [quads, pair] = [Math.floor(width / 4), width % 4 === 2 ? sums.slice(-2) : []];
+    /** Turns round the sums of each four columns, then of the two that are left: rows 0 and 1 of these in one, 2 and 3. */
+    const turn = (v: number): Code => [
+      range(quads).map((q) => transpose(range(4).map((j) => sums[4 * q + j]![v]!), scratch)),
+      pair.map((_, half) => scratch[half]!.set(v128.shuffle(pair[0]![v]!, pair[1]![v]!, PAIRS[half]!))),
+      pair.map((sum, half) => sum[v]!.set(scratch[half]!)),
+    ];
+    /** A row of C; the rows beyond `rows` mean nothing. */
     const write = (row: number): Code => {
-      const parts = range(quads).map((q) => sums[4 * q + row % 4]![Math.floor(row / 4)]!);
+      const v = Math.floor(row / 4), end = quads * VECTOR;
+      const parts = range(quads).map((q) => sums[4 * q + row % 4]![v]!);
+      const two = pair[Math.floor(row % 4 / 2)]?.[v];
       return when(address.lt(row, rows), [
-        when(address.lt(0, add), parts.map((sum, q) => sum.set(f32x4.add(v128.load(at, q * VECTOR), sum)))),
-        parts.map((sum, q) => v128.store(at, sum, q * VECTOR)),
-        at.set(address.add(at, ldc)),
+        when(address.lt(0, add), parts.map((sum, q) => sum.set(f32x4.add(v128.load(c, q * VECTOR), sum)))),
+        parts.map((sum, q) => v128.store(c, sum, q * VECTOR)),
+        two === undefined ? [] : [
+          factor.set(row % 2 === 0 ? two : v128.shuffle(two, two, [2, 3, 2, 3])),
+          when(address.lt(0, add), factor.set(f32x4.add(v128.load64Zero(c, end), factor))),
+          v128.store64(c, factor, end),
+        ],
+        c.set(address.add(c, ldc)),
       ]);
     };
-    return loop(column, 0, width, 4 * quads, [
-      columns.map((at, j) => at.set(j === 0 ? b : address.add(columns[j - 1]!, apart))),
-      sums.map((column) => column.map((sum) => sum.set(f32x4.of(0)))),
-      at.set(panel),
+    return [
+      columns.slice(1).map((at, j) => at.set(address.add(columns[j]!, apart))),
       loop(k, 0, depth, FEW_STEPS, [
         range(FEW_STEPS).map(step),
-        at.set(address.add(at, FEW_STEPS * FEW_LANES * FLOAT)),
+        panel.set(address.add(panel, FEW_STEPS * FEW_LANES * FLOAT)),
         columns.map((at) => at.set(address.add(at, FEW_STEPS * FLOAT))),
       ]),
-      at.set(c),
-      lanes.map((_, v) => range(quads).map((q) => transpose(range(4).map((j) => sums[4 * q + j]![v]!), scratch))),
+      lanes.map((_, v) => turn(v)),
       range(4 * vectors).map(write),
-      b.set(address.add(b, address.mul(apart, 4 * quads))),
-      c.set(address.add(c, quads * VECTOR)),
-    ]);
+    ];
   });
 }
-
-/** Of the rows of a panel four are as quick as one, and eight as five. */
-const [fourRows, eightRows] = [tile(1, 2), tile(2, 1)];
 
 /** Calls `body` for each block of k: its place in bytes, its steps, and whether C is to be added to. */
 function eachBlock(
@@ -177,37 +188,58 @@ export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", { rows: "address"
   ], loop(column, 0, width, FEW_COLUMNS, multiply(two, FEW_COLUMNS)));
 });
 
-/** Columns of B that all rows are multiplied with in turn: what they have in a block stays in the first-level cache. */
-const NEAR = 16;
+/** Tiles of `width` columns for a panel with more than four rows, and with fewer, which takes half the time. */
+interface Tiles {
+  readonly width: Width;
+  readonly eightRows?: Func;
+  readonly fourRows: Func;
+}
+
+/**
+ * Twelve sums are as many as fit into registers beside two vectors of rows and a number of B, and eight as few as keep
+ * the multipliers busy.
+ */
+const [sixes, fours]: readonly [Tiles, Tiles] = [
+  { width: 6, eightRows: tile(2, 6), fourRows: tile(1, 6) },
+  { width: 4, eightRows: tile(2, 4), fourRows: tile(1, 4) },
+];
+const onlyFourRows: Tiles = { width: 8, fourRows: tile(1, 8) };
 
 /**
  * C ← A·B, or C + A·B where `add` is 1, for `rows` rows of A in panels of `FEW_LANES`, the last one filled up with
- * anything. The columns of B are `apart` bytes apart.
+ * anything. The columns of B are `apart` bytes apart; some of them at a time go through all blocks of k, so that B is read
+ * in the order in which it lies, and through all panels, for which they stay in the first-level cache.
  */
-export const multiplyFewRows: Func = func("multiplyFewRows", tiled, (
-  { rows, panel, width, depth, b, apart, c, ldc, add },
+export const multiplyFewRows: Func = func("multiplyFewRows", { width: "address", ...tiled }, (
+  { width, rows, panel, depth, b, apart, c, ldc, add },
   local,
 ) => {
-  const [column, columns, row, rest] = [local("address"), local("address"), local("address"), local("address")];
-  const [x, from, to, bytes] = [local("address"), local("address"), local("address"), local("address")];
+  const [column, end, row, rest] = [local("address"), local("address"), local("address"), local("address")];
+  const [x, to, bytes] = [local("address"), local("address"), local("address")];
+  /** The columns up to `end`. */
+  const multiply = ({ width, eightRows, fourRows }: Tiles): Code =>
+    loop(column, column, end, width, [
+      eachBlock(local, { depth, add }, (k, steps, more) => {
+        const run = (tile: Func): Code =>
+          call(tile, rest, x, steps, address.add(b, address.shl(k, 2)), apart, to, ldc, more);
+        return [
+          [x.set(address.add(panel, address.mul(k, FEW_LANES * FLOAT))), to.set(c)],
+          loop(row, 0, rows, FEW_LANES, [
+            rest.set(address.sub(rows, row)),
+            eightRows === undefined ? run(fourRows) : when(address.lt(4, rest), run(eightRows), run(fourRows)),
+            [x.set(address.add(x, bytes)), to.set(address.add(to, address.mul(ldc, FEW_LANES)))],
+          ]),
+        ];
+      }),
+      [b.set(address.add(b, address.mul(apart, width))), c.set(address.add(c, width * FLOAT))],
+    ]);
   return [
-    bytes.set(address.mul(depth, FEW_LANES * FLOAT)),
-    eachBlock(local, { depth, add }, (k, steps, more) => {
-      const run = (tile: Func): Code => call(tile, rest, x, columns, steps, from, apart, to, ldc, more);
-      return loop(column, 0, width, NEAR, [
-        columns.set(address.sub(width, column)),
-        when(address.lt(NEAR, columns), columns.set(address.of(NEAR))),
-        x.set(address.add(panel, address.mul(k, FEW_LANES * FLOAT))),
-        from.set(address.add(address.add(b, address.mul(column, apart)), address.shl(k, 2))),
-        to.set(address.add(c, address.shl(column, 2))),
-        loop(row, 0, rows, FEW_LANES, [
-          rest.set(address.sub(rows, row)),
-          when(address.lt(FEW_LANES, rest), rest.set(address.of(FEW_LANES))),
-          when(address.lt(4, rest), run(eightRows), run(fourRows)),
-          x.set(address.add(x, bytes)),
-          to.set(address.add(to, address.mul(ldc, FEW_LANES))),
-        ]),
-      ]);
-    }),
+    [bytes.set(address.mul(depth, FEW_LANES * FLOAT)), column.set(address.of(0)), end.set(width)],
+    when(address.lt(4, rows), [
+      // An even number is six times one and four times none, one or two.
+      end.set(address.mul(address.div(width, 6), 6)),
+      when(address.eq(address.sub(width, end), 2), end.set(address.sub(end, 6))),
+      [multiply(sixes), end.set(width), multiply(fours)],
+    ], multiply(onlyFourRows)),
   ];
 });

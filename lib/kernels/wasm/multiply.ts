@@ -114,7 +114,7 @@ function multiplyFew({ run, kernels }: Team, product: Product, width: number, k:
   if (m <= 2) return run("multiplyOneOrTwo", [m, sizeOf(1), a, aRow, ...right, k, from(c, 4), cRow, beta], work);
   const { columns: panels } = opened ??= openRoom();
   kernels.packColumns(a, aRow, 4, m, k, panels);
-  run("multiplyFewRows", [m, panels, sizeOf(1), k, ...right, from(c, 4), cRow, beta], work);
+  run("multiplyFewRows", [sizeOf(1), m, panels, k, ...right, from(c, 4), cRow, beta], work);
 }
 
 /** A small product, in the calling thread: descriptions of work would take longer than the work. */
@@ -124,7 +124,7 @@ function multiplySmall({ kernels }: Team, product: Product, n: number, k: number
   if (isFew(product, k) && n % FEW_COLUMNS === 0) {
     if (m <= 2) return void kernels.multiplyOneOrTwo(m, n, a, aRow, b, bColumn, k, c, cRow, beta);
     kernels.packColumns(a, aRow, 4, m, k, columns);
-    kernels.multiplyFewRows(m, columns, n, k, b, bColumn, c, cRow, beta);
+    kernels.multiplyFewRows(n, m, columns, k, b, bColumn, c, cRow, beta);
   } else if (isStored(product) && n % NR === 0) {
     kernels.multiplyRows(0, m, n, k, a, aRow, aColumn, b, bRow, NR * 4, c, cRow, beta, rows);
   } else {
