@@ -308,7 +308,7 @@ export { fitBradleyTerry, type FitBradleyTerryOptions } from "./lib/stages/fit_b
 export { rewardUpdate, type RewardUpdateOptions } from "./lib/stages/reward_update.ts";
 export { normaliseReward, type NormaliseRewardOptions, withUnit } from "./lib/stages/normalise_reward.ts";
 export { logOddsOf, type ReadingReward, type RewardModel, rewardsOf } from "./lib/stages/reward_state.ts";
-export type { FitRow, RewardState, ValidationState } from "./lib/stages/reward_state.ts";
+export type { FitSurprise, RewardState, SurpriseState, ValidationState } from "./lib/stages/reward_state.ts";
 export { learnedReward, type ScoreOptions, scoreSamples } from "./lib/stages/reward_function.ts";
 export { collectPrompts, rollout } from "./lib/stages/rollout.ts";
 export type { PromptRow, PromptState, Rollout, RolloutOptions, RolloutState } from "./lib/stages/rollout.ts";

@@ -10,7 +10,13 @@ import { inputFailure, right } from "../result.ts";
 import { forecastsOf } from "./evaluate_reward.ts";
 import { earlyStopping, type EarlyStoppingOptions } from "./early_stopping.ts";
 import { normaliseReward, type NormaliseRewardOptions } from "./normalise_reward.ts";
-import { logOddsOf, type RewardModel, type RewardState, type ValidationState } from "./reward_state.ts";
+import {
+  logOddsOf,
+  type RewardModel,
+  type RewardState,
+  type SurpriseState,
+  type ValidationState,
+} from "./reward_state.ts";
 import { readSurprise } from "./read_surprise.ts";
 import { rewardUpdate, type RewardUpdateOptions } from "./reward_update.ts";
 import type { PolicyState, RowState } from "./state.ts";
@@ -51,7 +57,7 @@ export interface FitBradleyTerryOptions
  */
 export function fitBradleyTerry(
   options: FitBradleyTerryOptions,
-): Stage<PolicyState & Pick<RowState, "rows">, RewardState & ValidationState> {
+): Stage<PolicyState & Pick<RowState, "rows">, RewardState & ValidationState & SurpriseState> {
   const { validation = 0.1, evaluations = 10, patience = 3, surprise = false, calibrated = false } = options;
   return pipeline("fitBradleyTerry", [
     validationSplit(validation),

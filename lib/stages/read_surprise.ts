@@ -3,8 +3,8 @@ import { scan, type Stage } from "../flow/stage.ts";
 import { surprisals } from "../model/surprise.ts";
 import { completionTokens, type Example, pack } from "../tensor/ragged.ts";
 import { byTokens, stepTokens } from "./chunks.ts";
-import { distinctCompletions } from "./distinct_completions.ts";
-import type { FitRow, RewardState, ValidationState } from "./reward_state.ts";
+import { type DistinctCompletions, distinctCompletions, examplesAt } from "./distinct_completions.ts";
+import type { FitSurprise, RewardState, SurpriseState, ValidationState } from "./reward_state.ts";
 import type { PolicyState } from "./state.ts";
 
 /** Prompts read in one step. */
@@ -12,11 +12,8 @@ const CHUNK = 64;
 
 type Needs = Pick<PolicyState, "config" | "policy"> & RewardState & Pick<ValidationState, "fitRows">;
 
-/** What is read so far: of each completion its tokens' surprisals, in the order of the examples. */
-interface Reading {
-  readonly examples: readonly Example[];
-  readonly read: readonly Float32Array[];
-}
+/** What is read so far, and where the rest stands: every checkpoint holds it, so the rows themselves are not in it. */
+type Reading = DistinctCompletions & Pick<FitSurprise, "surprisals">;
 
 /** The surprisals of every completion of some examples. */
 function readOf({ policy, config }: Pick<Needs, "policy" | "config">, examples: readonly Example[]): Float32Array[] {
@@ -26,36 +23,23 @@ function readOf({ policy, config }: Pick<Needs, "policy" | "config">, examples: 
   return Array.from(batch.offsets.subarray(1), (end, i) => told.slice(batch.offsets[i], end));
 }
 
-/** Of the prompt's tokens, which nobody said, then of the chosen and the rejected completion's. */
-function joined(prompt: Int32Array, [chosen, rejected]: readonly [Float32Array, Float32Array]): Float32Array {
-  const whole = new Float32Array(prompt.length + chosen.length + rejected.length);
-  whole.set(chosen, prompt.length);
-  whole.set(rejected, prompt.length + chosen.length);
-  return whole;
+/** The examples of a step, in parts that are computed at once. */
+function partsOf({ places }: Reading, fitRows: Needs["fitRows"], step: number): readonly (readonly Example[])[] {
+  return byTokens(examplesAt(fitRows, places.slice(step * CHUNK, (step + 1) * CHUNK)));
 }
 
-/** The rows to learn from, with the surprisals of their tokens under the policy, if the reward model reads any. */
-export function readSurprise(): Stage<Needs, Pick<ValidationState, "fitRows">> {
+/** Adds the surprisals of the tokens of the rows to learn from under the policy, if the reward model reads any. */
+export function readSurprise(): Stage<Needs, SurpriseState> {
   return scan("readSurprise", {
     init: ({ fitRows, reward }: Needs) => {
-      const { examples } = distinctCompletions(reward.surprise === undefined ? [] : fitRows);
-      return { carry: { examples, read: [] } as Reading, steps: Math.ceil(examples.length / CHUNK) };
+      const distinct = distinctCompletions(reward.surprise === undefined ? [] : fitRows);
+      return { carry: { ...distinct, surprisals: [] } as Reading, steps: Math.ceil(distinct.places.length / CHUNK) };
     },
-    step: ({ examples, read }, { step, state }) => {
-      const parts = byTokens(examples.slice(step * CHUNK, (step + 1) * CHUNK));
-      return { carry: { examples, read: [...read, ...parts.flatMap((part) => readOf(state, part))] }, metrics: {} };
+    step: (carry, { step, state }) => {
+      const read = partsOf(carry, state.fitRows, step).flatMap((part) => readOf(state, part));
+      return { carry: { ...carry, surprisals: [...carry.surprisals, ...read] }, metrics: {} };
     },
-    tokens: ({ examples }, { step }) => stepTokens(byTokens(examples.slice(step * CHUNK, (step + 1) * CHUNK))),
-    done: ({ read }, { fitRows }) => {
-      if (read.length === 0) return { fitRows };
-      const { numbers } = distinctCompletions(fitRows);
-      const of = (n: number): Float32Array => read[n] as Float32Array;
-      return {
-        fitRows: fitRows.map((row, i): FitRow => {
-          const [chosen, rejected] = numbers[i] as readonly [number, number];
-          return { ...row, surprisals: joined(row.prompt, [of(chosen), of(rejected)]) };
-        }),
-      };
-    },
-  }, { needs: ["config", "policy", "reward", "fitRows"], adds: ["fitRows"] });
+    tokens: (carry, { step, state: { fitRows } }) => stepTokens(partsOf(carry, fitRows, step)),
+    done: ({ surprisals, numbers }) => ({ fitSurprise: { surprisals, numbers } }),
+  }, { needs: ["config", "policy", "reward", "fitRows"], adds: ["fitSurprise"] });
 }

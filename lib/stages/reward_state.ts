@@ -7,7 +7,7 @@ import { type Example, pack } from "../tensor/ragged.ts";
 import { scope } from "../tensor/scope.ts";
 import { floats } from "../tensor/tensor.ts";
 import { byTokens } from "./chunks.ts";
-import { distinctCompletions } from "./distinct_completions.ts";
+import { distinctCompletions, examplesAt } from "./distinct_completions.ts";
 
 /** A reward model with the policy whose surprise it reads, where it reads any. */
 export interface ReadingReward extends RewardParams {
@@ -29,16 +29,24 @@ export interface RewardState {
   readonly reward: RewardModel;
 }
 
-/** A row to learn from, with what was read of it. */
-export type FitRow = TokenPair & {
-  /** Of the prompt's, the chosen and the rejected completion's tokens, nats; absent where surprise is not read. */
-  readonly surprisals?: Float32Array;
-};
+/** How surprising the completions of the rows to learn from were to the policy; empty where that is not read. */
+export interface FitSurprise {
+  /** Of each distinct completion those of its tokens, nats. */
+  readonly surprisals: readonly Float32Array[];
+  /** Of each row the numbers of chosen and rejected among these, `[2·rows]`. */
+  readonly numbers: Int32Array;
+}
+
+/** What was read of the rows to learn from before the loop. */
+export interface SurpriseState {
+  /** Of `fitRows`. */
+  readonly fitSurprise: FitSurprise;
+}
 
 /** The training rows in two parts, no prompt on both sides. */
 export interface ValidationState {
   /** What the reward model learns from. */
-  readonly fitRows: readonly FitRow[];
+  readonly fitRows: readonly TokenPair[];
   /** What tells when to stop, and how sure it should be. */
   readonly validationRows: readonly TokenPair[];
 }
@@ -60,7 +68,8 @@ export function logOddsOf(
   config: DecoderConfig,
   rows: readonly TokenPair[],
 ): readonly number[] {
-  const { examples, numbers } = distinctCompletions(rows);
-  const scored = rewardsOf(model, config, examples);
-  return numbers.map(([chosen, rejected]) => (scored[chosen] as number) - (scored[rejected] as number));
+  const { places, numbers } = distinctCompletions(rows);
+  const scored = rewardsOf(model, config, examplesAt(rows, places));
+  const at = (place: number): number => scored[numbers[place] as number] as number;
+  return rows.map((_, row) => at(2 * row) - at(2 * row + 1));
 }

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { TokenPair } from "../../lib/data/token_pair.ts";
 import { initDecoder } from "../../lib/model/decoder.ts";
 import { initReward } from "../../lib/model/heads.ts";
-import { distinctCompletions } from "../../lib/stages/distinct_completions.ts";
+import { distinctCompletions, examplesAt } from "../../lib/stages/distinct_completions.ts";
 import { logOddsOf, rewardsOf } from "../../lib/stages/reward_state.ts";
 import { fold, integer, key } from "../../lib/tensor/random.ts";
 import { config } from "./tiny.ts";
@@ -18,22 +18,27 @@ Deno.test("distinctCompletions() has each prompt and each of its completions onc
     row("2", [1], [6], [8, 9]),
     row("3", [1, 2], [5], [6]),
   ];
-  const { examples, numbers } = distinctCompletions(rows);
-  assertEquals(examples.map(({ prompt, completions }) => [[...prompt], completions.map((ids) => [...ids])]), [
-    [[1], [[5], [6], [8, 9]]],
-    [[2], [[5], [7]]],
-    [[1, 2], [[5], [6]]],
-  ]);
-  assertEquals(numbers, [[0, 1], [3, 4], [1, 2], [5, 6]]);
+  const { places, numbers } = distinctCompletions(rows);
+  assertEquals(
+    examplesAt(rows, places).map(({ prompt, completions }) => [[...prompt], completions.map((ids) => [...ids])]),
+    [
+      [[1], [[5], [6], [8, 9]]],
+      [[2], [[5], [7]]],
+      [[1, 2], [[5], [6]]],
+    ],
+  );
+  assertEquals(places.map((own) => [...own]), [[0, 1, 5], [2, 3], [6, 7]]);
+  assertEquals([...numbers], [0, 1, 3, 4, 1, 2, 5, 6]);
 });
 
 Deno.test("a prompt of very many completions is several examples, of 32 each and the rest, and nothing is lost", () => {
   const rows = Array.from({ length: 50 }, (_, i) => row(`${i}`, [1], [100 + i], [150 + i]));
-  const { examples, numbers } = distinctCompletions([...rows, ...rows]);
+  const twice = [...rows, ...rows];
+  const { places, numbers } = distinctCompletions(twice), examples = examplesAt(twice, places);
   assertEquals(examples.map(({ completions }) => completions.length), [32, 32, 32, 4]);
   const all = examples.flatMap(({ completions }) => completions);
-  [...rows, ...rows].forEach(({ chosen, rejected }, i) => {
-    assertEquals(numbers[i]!.map((n) => all[n]), [chosen, rejected]);
+  twice.forEach(({ chosen, rejected }, i) => {
+    assertEquals([all[numbers[2 * i]!], all[numbers[2 * i + 1]!]], [chosen, rejected]);
   });
 });
 

@@ -143,12 +143,34 @@ Deno.test("fitBradleyTerry() with one seed ends in the same bytes, also when bro
   assert(checkpoints.length > 20);
 });
 
+Deno.test("checkpoints of a reward model that reads surprise hold numbers of rows, and no tokens", async () => {
+  const checkpoints: Checkpoint[] = [];
+  const { state } = await fit({ surprise: true }, {
+    onCheckpoint: (c) => void checkpoints.push(c),
+    checkpointEvery: 1,
+  });
+  const integers = (tree: unknown): number =>
+    tree instanceof Int32Array
+      ? tree.length
+      : typeof tree !== "object" || tree === null || ArrayBuffer.isView(tree)
+      ? 0
+      : Object.values(tree).reduce((sum: number, part) => sum + integers(part), 0);
+  const { surprisals, numbers } = state.fitSurprise, places = surprisals.length;
+  const within = (stage: string, part: "carry" | "made"): ReadonlySet<number> => {
+    const there = checkpoints.filter(({ at }) => at.path.at(-1) === stage);
+    return new Set(there.map(({ training }) => integers((training as Record<typeof part, unknown>)[part])));
+  };
+  assertEquals(within("readSurprise", "carry"), new Set([numbers.length + places]));
+  assertEquals(within("rewardUpdate", "made"), new Set([numbers.length]));
+});
+
 Deno.test("fitBradleyTerry() with surprise reads the policy once, and keeps it as the model's reader", async () => {
   const { state } = await fit({ surprise: true });
-  const { reward, fitRows, validationRows } = state;
+  const { reward, fitRows, fitSurprise, validationRows } = state;
   const [row, held] = [fitRows[7] as TokenPair, validationRows[0] as TokenPair];
   const batch = ({ prompt, chosen, rejected }: TokenPair) => pack([{ prompt, completions: [chosen, rejected] }]);
-  assertEquals(fitRows[7]?.surprisals, surprisals(given.policy, config, batch(row)));
+  const [chosen, rejected] = Array.from(fitSurprise.numbers.subarray(14, 16), (n) => fitSurprise.surprisals[n]!);
+  assertEquals([0, 0, ...chosen!, ...rejected!], [...surprisals(given.policy, config, batch(row))]);
   assert(reward.reader?.embedding === state.policy.embedding);
   assertNotEquals([...reward.surprise?.data ?? []], Array(config.hiddenSize).fill(0));
   const { reader: _, ...params } = reward;
@@ -158,9 +180,9 @@ Deno.test("fitBradleyTerry() with surprise reads the policy once, and keeps it a
 });
 
 Deno.test("fitBradleyTerry() without surprise has neither reader nor surprisals", async () => {
-  const { reward, fitRows } = (await fit()).state;
+  const { reward, fitSurprise } = (await fit()).state;
   assertEquals(Object.keys(reward).toSorted(), ["deviation", "mean", "score", "trunk"]);
-  assert(fitRows.every((row) => !("surprisals" in row)));
+  assertEquals(fitSurprise, { surprisals: [], numbers: new Int32Array() });
 });
 
 Deno.test("rewardUpdate() trains the model without its reader, which no weight decay may touch", async () => {
@@ -170,13 +192,18 @@ Deno.test("rewardUpdate() trains the model without its reader, which no weight d
     deviation: 1,
     reader: given.policy,
   };
-  const zeros = ({ prompt, chosen, rejected }: TokenPair) =>
-    new Float32Array(prompt.length + chosen.length + rejected.length);
-  const fitRows = given.rows.map((r) => ({ ...r, surprisals: zeros(r) }));
+  const fitRows = given.rows;
+  const fitSurprise = {
+    surprisals: fitRows.flatMap(({ chosen, rejected }) =>
+      [chosen, rejected].map((ids) => new Float32Array(ids.length))
+    ),
+    numbers: Int32Array.from({ length: 2 * fitRows.length }, (_, i) => i),
+  };
   const { state } = await finished(rewardUpdate({ lr: 0.01, batchSize: 60, weightDecay: 1 }), {
     config,
     reward,
     fitRows,
+    fitSurprise,
   });
   assertEquals(Object.keys(state.reward).toSorted(), ["deviation", "mean", "score", "surprise", "trunk"]);
   const moved = Array.from(state.reward.surprise?.data ?? []);
