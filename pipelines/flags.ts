@@ -20,8 +20,8 @@ export const COMPUTED = {
   seed: count(0, { help: "all that is random follows from it" }),
   backend: oneOf(["wasm", "blas", "onednn", "reference"], {
     help:
-      "SIMD kernels; the same with products by a BLAS, or by oneDNN in bfloat16, which need --allow-ffi; or plain " +
-      "loops, to test them",
+      "SIMD kernels; the same with products by a BLAS, or by oneDNN (in bfloat16 where that is faster), which need " +
+      "--allow-ffi; or plain loops, to test them",
   }),
   threads: count(Math.min(navigator.hardwareConcurrency, 8), {
     atLeast: 1,

@@ -4,7 +4,8 @@
  *
  * Factors are rounded to bfloat16, 8 bits of mantissa, and products are summed in 32 bits; weights, norms, softmax, losses
  * and the optimizer stay as they are. Where the processor has AMX, the library rounds while it copies into tiles. Where
- * it has AVX-512's bfloat16 alone, the library would compute in 32 bits unless it is given rounded factors: so it is.
+ * it has AVX-512's bfloat16 alone, the library would compute in 32 bits unless it is given rounded factors: so it is, if
+ * that is faster. Where nothing is faster than 32 bits, nothing is rounded.
  *
  * @see Kalamkar et al. 2019, "A study of BFLOAT16 for deep learning training", section 3
  */

@@ -44,7 +44,8 @@ export function defaultThreads(): number {
 export interface KernelOptions {
   /**
    * `wasm` (SIMD, the default), `blas` or `onednn` (the same with matrix products by a library of this machine, for which
-   * Deno needs `--allow-ffi`; `onednn` rounds their factors to bfloat16) or `reference` (plain loops).
+   * Deno needs `--allow-ffi`; `onednn` rounds their factors to bfloat16 where the processor is faster at that) or
+   * `reference` (plain loops).
    */
   readonly backend?: Backend;
   /** Threads that share the work, the calling one included; as many as the machine runs at once if not given. */

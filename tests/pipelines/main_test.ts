@@ -65,7 +65,7 @@ Usage: deno run pipelines/countdown.ts [flags]
   --data <file>                                   a file to read first
   --fault <none|input|nan|throw|permission|slow>  what goes wrong (default none)
   --seed <count>                                  all that is random follows from it (default 0)
-  --backend <wasm|blas|onednn|reference>          SIMD kernels; the same with products by a BLAS, or by oneDNN in bfloat16, which need --allow-ffi; or plain loops, to test them (default wasm)
+  --backend <wasm|blas|onednn|reference>          SIMD kernels; the same with products by a BLAS, or by oneDNN (in bfloat16 where that is faster), which need --allow-ffi; or plain loops, to test them (default wasm)
   --threads <count>                               that share the work of the kernels; results do not depend on them (at least 1 and at most 64; default ${
         Math.min(navigator.hardwareConcurrency, 8)
       })
