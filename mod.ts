@@ -114,12 +114,12 @@ export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/t
 export { bradleyTerryLoss, type BradleyTerryOptions, type PairRewards } from "./lib/losses/bradley_terry.ts";
 export type { PairTermOptions } from "./lib/losses/pair_terms.ts";
 export { dpoLoss, type DpoOptions, type PairLogps } from "./lib/losses/dpo.ts";
-export { sftLoss, type SftOptions } from "./lib/losses/sft.ts";
+export { sftLoss, type SftLossOptions, type SftOptions } from "./lib/losses/sft.ts";
 export { type PpoClip, ppoLoss, type PpoOptions, type PpoTokens } from "./lib/losses/ppo.ts";
 export { type ValueClip, valueLoss, type ValueOptions, type ValueTokens } from "./lib/losses/value.ts";
 export { entropyBonus, type EntropyOptions } from "./lib/losses/entropy.ts";
 export { klLoss, type KlLossOptions } from "./lib/losses/kl.ts";
-export { reduce, type Reduction } from "./lib/losses/reduction.ts";
+export { reduce, type ReduceOptions, type Reduction } from "./lib/losses/reduction.ts";
 export { weightedSum } from "./lib/losses/weighted_sum.ts";
 
 // Reinforcement learning: estimators without gradients, on plain numbers.

@@ -1,4 +1,5 @@
 /** Estimates with their 95 % intervals. */
+import { meanOf } from "../tensor/mean.ts";
 import { fold, type Key, uniform } from "../tensor/random.ts";
 
 /** An estimate, the ends of its 95 % interval, and how many cases it is from. */
@@ -60,14 +61,21 @@ export function shareWon(margins: readonly number[], weights?: readonly number[]
 }
 
 /**
- * A mean with its normal interval: x̄ ± 1.96·s/√n. Of a single value the interval is NaN, of nothing all is.
+ * A mean with its normal interval: x̄ ± 1.96·√(n/(n−1)·Σ w²(x − x̄)²) / Σw, x̄ = Σ w·x / Σw, which without weights is
+ * x̄ ± 1.96·s/√n. Of a single value the interval is NaN, of nothing all is.
  *
  * @param values independent cases
+ * @param weights how much each counts, ≥ 0; without them all alike
+ * @see Gatz & Smith 1995, "The standard error of a weighted mean concentration", which finds this one (Cochran's) closest
+ * to the bootstrap's
  */
-export function meanEstimate(values: readonly number[]): Estimate & { readonly standardError: number } {
-  const n = values.length;
-  const mean = values.reduce((a, b) => a + b, 0) / n;
-  const standardError = Math.sqrt(values.reduce((a, x) => a + (x - mean) ** 2, 0) / (n - 1) / n);
+export function meanEstimate(
+  values: readonly number[],
+  weights?: readonly number[],
+): Estimate & { readonly standardError: number } {
+  const n = values.length, { sum, count } = meanOf(values, weights), mean = sum / count;
+  const squares = values.reduce((a, x, i) => a + ((weights?.[i] ?? 1) * (x - mean)) ** 2, 0);
+  const standardError = Math.sqrt(squares / (n - 1) / (count ** 2 / n));
   return { estimate: mean, low: mean - Z95 * standardError, high: mean + Z95 * standardError, n, standardError };
 }
 

@@ -4,6 +4,7 @@ import { type Estimate, meanEstimate } from "../evaluation/interval.ts";
 import type { DecoderConfig, DecoderParams } from "../model/decoder.ts";
 import type { Example } from "../tensor/ragged.ts";
 import { byTokens, stepTokens } from "./chunks.ts";
+import { weightsOf } from "./own_terms.ts";
 import { logpsOf } from "./reference.ts";
 import type { DemonstrationState } from "./sft_update.ts";
 import type { PolicyState, RefState } from "./state.ts";
@@ -24,7 +25,7 @@ function nll(params: DecoderParams, config: DecoderConfig, examples: readonly Ex
   return examples.map(({ completions: [tokens] }, i) => -(scored[i] as number) / (tokens?.length as number));
 }
 
-/** Scores held-out demonstrations under policy and reference. */
+/** Scores held-out demonstrations under policy and reference; they weigh as in training. */
 export function evaluateLikelihood(): Stage<
   PolicyState & RefState & Pick<DemonstrationState, "heldOutDemonstrations">,
   { readonly likelihood: LikelihoodEvaluation }
@@ -43,6 +44,9 @@ export function evaluateLikelihood(): Stage<
     },
     tokens: (_, { step, state: { heldOutDemonstrations } }) =>
       stepTokens(byTokens(heldOutDemonstrations.slice(step * CHUNK, (step + 1) * CHUNK))),
-    done: ({ before, after }) => ({ likelihood: { before: meanEstimate(before), after: meanEstimate(after) } }),
+    done: ({ before, after }, { heldOutDemonstrations }) => {
+      const { weights } = weightsOf(heldOutDemonstrations);
+      return { likelihood: { before: meanEstimate(before, weights), after: meanEstimate(after, weights) } };
+    },
   }, { needs: ["config", "policy", "ref", "heldOutDemonstrations"], adds: ["likelihood"] });
 }

@@ -13,6 +13,6 @@ export function ownTerms(rows: readonly TokenPair[], labelSmoothing: number): Pa
 }
 
 /** How much each row counts, in training and in judging; absent where no row says it. */
-export function weightsOf(rows: readonly TokenPair[]): { readonly weights?: readonly number[] } {
+export function weightsOf(rows: readonly Pick<TokenPair, "weight">[]): { readonly weights?: readonly number[] } {
   return rows.some(({ weight }) => weight !== undefined) ? { weights: rows.map(({ weight }) => weight ?? 1) } : {};
 }

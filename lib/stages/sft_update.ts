@@ -3,6 +3,7 @@ import { once, type Stage } from "../flow/stage.ts";
 import { sftLoss, type SftOptions } from "../losses/sft.ts";
 import { tokenLogps } from "../model/logps.ts";
 import { type Example, pack } from "../tensor/ragged.ts";
+import { weightsOf } from "./own_terms.ts";
 import type { PolicyState, RowState } from "./state.ts";
 import { unusedFields } from "./unused_fields.ts";
 import { update, type UpdateOptions } from "./update.ts";
@@ -13,6 +14,8 @@ export interface Demonstration {
   readonly id: string;
   /** A prompt with one completion. */
   readonly example: Example;
+  /** How much it counts, > 0. Default 1. */
+  readonly weight?: number;
 }
 
 /** Texts to learn, and to judge by. */
@@ -23,19 +26,23 @@ export interface DemonstrationState {
   readonly heldOutDemonstrations: readonly Demonstration[];
 }
 
-/** The chosen completions of pairs, as demonstrations. A remark says which numbers of the rows that leaves unused. */
+/** The chosen completions of pairs, as demonstrations. A remark says of how many rows labels or margins stay unused. */
 export function demonstrateChosen(): Stage<RowState, DemonstrationState> {
   const demonstrated = (rows: RowState["rows"]): readonly Demonstration[] =>
-    rows.map(({ id, prompt, chosen }) => ({ id, example: { prompt, completions: [chosen] } }));
+    rows.map(({ id, prompt, chosen, weight }) => ({
+      id,
+      example: { prompt, completions: [chosen] },
+      ...weight !== undefined && { weight },
+    }));
   return once("demonstrateChosen", ({ rows, heldOutRows }: RowState, { emit }) => {
-    const message = unusedFields(rows, "Fine-tuning learns every chosen completion alike");
+    const message = unusedFields(rows, "Fine-tuning learns chosen completions alone", ["label", "margin"]);
     if (message !== undefined) emit({ type: "remark", message });
     return { demonstrations: demonstrated(rows), heldOutDemonstrations: demonstrated(heldOutRows) };
   }, { needs: ["rows", "heldOutRows"], adds: ["demonstrations", "heldOutDemonstrations"] });
 }
 
 /**
- * Trains the policy by `sftLoss` on demonstrations.
+ * Trains the policy by `sftLoss` on demonstrations; those with a `weight` use it.
  *
  * @example
  * ```ts
@@ -57,8 +64,9 @@ export function sftUpdate(
       return { real: processed, processed };
     },
     loss: ({ config, demonstrations }) => (policy, numbers) => {
-      const batch = pack(Array.from(numbers, (n) => (demonstrations[n] as Demonstration).example));
-      return sftLoss(tokenLogps(policy, config, batch, options), batch.offsets, options);
+      const shown = Array.from(numbers, (n) => demonstrations[n] as Demonstration);
+      const batch = pack(shown.map(({ example }) => example));
+      return sftLoss(tokenLogps(policy, config, batch, options), batch.offsets, { ...options, ...weightsOf(shown) });
     },
   }, { ...options, adds: "policy" });
 }

@@ -17,6 +17,14 @@ Deno.test("meanEstimate() is x̄ ± 1.96·s/√n", () => {
   assertAlmostEquals(low, 2.5 - 1.959963984540054 * standardError, 1e-14);
 });
 
+Deno.test("meanEstimate() with weights is the weighted mean, whose error counts what weighs more as more", () => {
+  const { estimate, standardError, n } = meanEstimate([1, 2, 4], [1, 1, 2]);
+  assertEquals([estimate, n], [11 / 4, 3]);
+  // √(n/(n−1) Σ w²(x − x̄)²) / Σw, where w² and w tell apart: with w alone it would be 0.795
+  assertAlmostEquals(standardError, Math.sqrt(1.5 * (1.75 ** 2 + 0.75 ** 2 + 2.5 ** 2)) / 4, 1e-14);
+  assertEquals(meanEstimate([1, 2, 4], [8, 8, 8]), meanEstimate([1, 2, 4]));
+});
+
 Deno.test("winRate() of a list against itself is all ties", () => {
   assertEquals(winRate(key(1), [[1, 2], [1, 2]]), { estimate: 0.5, low: 0.5, high: 0.5, n: 2, ties: 2 });
 });

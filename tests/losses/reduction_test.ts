@@ -1,5 +1,5 @@
 /** What a loss over tokens is the mean of. */
-import { assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import fc from "fast-check";
 import { reduce, type Reduction } from "../../lib/losses/reduction.ts";
 import { item, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
@@ -32,16 +32,43 @@ const completions = fc.array(fc.array(fc.double({ min: -5, max: 5, noNaN: true }
 Deno.test("reduce() of parts joins to the whole, and does not depend on the order of completions", () => {
   fc.assert(fc.property(completions, (rows) => {
     for (const reduction of ["token", "sequence", "sequenceSum", { sequenceSumOver: 3 }] as const) {
-      const of = (part: number[][]): readonly [number, number] => {
-        const { values, offsets } = laidOut(part);
-        const { sum, count } = reduce(tensor([values.length], values, "f64"), offsets, reduction);
-        return [item(sum), count];
-      };
-      const [head, tail] = [of(rows.slice(0, 1)), of(rows.slice(1))];
-      assertNear([head[0] + tail[0], head[1] + tail[1]], of(rows), { rtol: 1e-12, atol: 1e-12 });
-      assertNear(of(rows.toReversed()), of(rows), { rtol: 1e-12, atol: 1e-12 });
+      for (const weigh of [undefined, (row: number[]) => row.length + 0.5]) {
+        const of = (part: number[][]): readonly [number, number] => {
+          const { values, offsets } = laidOut(part), weights = weigh && part.map(weigh);
+          const { sum, count } = reduce(tensor([values.length], values, "f64"), offsets, reduction, { weights });
+          return [item(sum), count];
+        };
+        const [head, tail] = [of(rows.slice(0, 1)), of(rows.slice(1))];
+        assertNear([head[0] + tail[0], head[1] + tail[1]], of(rows), { rtol: 1e-12, atol: 1e-12 });
+        assertNear(of(rows.toReversed()), of(rows), { rtol: 1e-12, atol: 1e-12 });
+      }
     }
   }));
+});
+
+Deno.test("reduce() with weights is the weighted mean of tokens or of completions", () => {
+  const [losses, offsets] = [tensor([3], [1, 3, 5]), Int32Array.of(0, 2, 3)];
+  const of = (reduction: Reduction): readonly [number, number] => {
+    const { sum, count } = reduce(losses, offsets, reduction, { weights: [3, 0.5] });
+    return [item(sum), count];
+  };
+  assertEquals(of("token"), [3 * 4 + 0.5 * 5, 3 * 2 + 0.5]);
+  assertEquals(of("sequence"), [3 * 2 + 0.5 * 5, 3.5]);
+  assertEquals(of("sequenceSum"), [3 * 4 + 0.5 * 5, 3.5]);
+  assertEquals(of({ sequenceSumOver: 4 }), [(3 * 4 + 0.5 * 5) / 4, 3.5]);
+});
+
+Deno.test("reduce() refuses weights that are not one a completion, negative or infinite", () => {
+  const refused = (weights: number[], rule: string): Error =>
+    assertThrows(
+      () => reduce(tensor([2], [1, 2]), Int32Array.of(0, 1, 2), "token", { weights }),
+      RangeError,
+      `Cannot reduce a loss as ${rule}`,
+    );
+  refused([1], "there must be 2 weights: current value is 1");
+  refused([1, -1], "weights must be ≥ 0 and finite: current value is -1");
+  refused([Infinity, 1], "weights must be ≥ 0 and finite: current value is Infinity");
+  refused([1, NaN], "weights must be ≥ 0 and finite: current value is NaN");
 });
 
 Deno.test("reduce() refuses the mean of an empty completion and a reduction that does not exist", () => {

@@ -50,6 +50,27 @@ inEachPrecision("sftLoss() accumulated over unequal parts is the whole's, not th
   assertLess(0.4, Math.abs(loss - expected.wrong_mean_of_means));
 });
 
+inEachPrecision("sftLoss() with weights is the weighted mean, of tokens or of completions", ({ dtype, near }) => {
+  const [x, offsets] = laid([[-1, -2], [-6]], dtype), weights = [2, 0.5];
+  const of = (reduction: "token" | "sequence") =>
+    valueAndGrad((p: { x: Tensor }) => sftLoss(p.x, offsets, { reduction, weights }))({ x });
+  const [token, sequence] = [of("token"), of("sequence")];
+  near(token.loss, (2 * 3 + 0.5 * 6) / (2 * 2 + 0.5 * 1)); // 2; over 3 tokens it would be 3, over Σw 3.6
+  near(token.grads.x.data, [-2 / 4.5, -2 / 4.5, -0.5 / 4.5]);
+  near(sequence.loss, (2 * 1.5 + 0.5 * 6) / 2.5); // 2.4; over 2 completions it would be 3
+  near(sequence.grads.x.data, [-1 / 2.5, -1 / 2.5, -0.5 / 2.5]);
+  for (const { metrics } of [token, sequence]) assertEquals(metrics, { nll: { sum: 9, count: 4.5 } });
+});
+
+Deno.test("sftLoss() of a completion of weight 3 is that of the completion three times", () => {
+  const rows = [[-1, -2], [-6], [-0.5, -3, -4]];
+  for (const reduction of ["token", "sequence"] as const) {
+    const { loss } = sftLoss(...laid(rows, "f64"), { reduction, weights: [1, 3, 1] });
+    const thrice = [...rows, [-6], [-6]];
+    assertAlmostEquals(item(loss.sum) / loss.count, value(thrice, reduction), 1e-14);
+  }
+});
+
 const completions = fc.array(fc.array(fc.double({ min: -50, max: 0, noNaN: true }), { minLength: 1, maxLength: 6 }), {
   minLength: 1,
   maxLength: 6,
@@ -90,10 +111,16 @@ Deno.test("sftLoss() of a uniform model is ln V, and its metric the token mean u
 Deno.test("sftLoss() has the gradients of central differences", () => {
   const [x, offsets] = laid([[-1, -2, -0.5], [-3], [-0.1, -7]], "f64");
   for (const reduction of ["token", "sequence"] as const) {
-    const { error } = checkGrads((p: { x: Tensor }) => sftLoss(p.x, offsets, { reduction }).loss.sum, { x }, {
-      key: key(1),
-    });
-    assertLess(error, 1e-8);
+    for (const weights of [undefined, [0.5, 0, 3]]) {
+      const { error } = checkGrads(
+        (p: { x: Tensor }) => sftLoss(p.x, offsets, { reduction, weights }).loss.sum,
+        { x },
+        {
+          key: key(1),
+        },
+      );
+      assertLess(error, 1e-8);
+    }
   }
 });
 

@@ -54,6 +54,20 @@ Deno.test("sftUpdate() weighs completions or tokens as reduction says", async ()
   assertAlmostEquals(await first("sequence"), (Math.log(4) + (6 * Math.log(2) + Math.log(4)) / 7) / 2, 1e-5);
 });
 
+Deno.test("sftUpdate() weighs demonstrations by their weight, in parts of a batch as well", async () => {
+  const policy = unigram({ a: 0.5, b: 0.25 }); // and the end token: ln 2, ln 4 and ln 4 nats
+  const rows = [{ ...row("short", "b"), weight: 3 }, row("long", "aaaaaa")];
+  const [ln2, ln4] = [Math.log(2), Math.log(4)];
+  for (const microBatch of [2, 1]) {
+    const first = async (reduction: "token" | "sequence"): Promise<number> => {
+      const learn = pipeline("learn", [demonstrateChosen(), sftUpdate({ lr: 0, batchSize: 2, microBatch, reduction })]);
+      return (await finished(learn, { ...given, config: untied, policy, rows })).metrics[0]?.loss as number;
+    };
+    assertAlmostEquals(await first("token"), (3 * 2 * ln4 + 6 * ln2 + ln4) / (3 * 2 + 7), 1e-5);
+    assertAlmostEquals(await first("sequence"), (3 * ln4 + (6 * ln2 + ln4) / 7) / 4, 1e-5);
+  }
+});
+
 Deno.test("evaluateLikelihood() is the mean over completions of their nats a token, before and after", async () => {
   const [ref, policy] = [unigram({ a: 0.5, b: 0.25 }), unigram({ a: 0.125, b: 0.25 })];
   const heldOutRows = Array.from({ length: 70 }, (_, i) => row(`${i}`, i < 35 ? "b" : "aaa"));
@@ -63,17 +77,25 @@ Deno.test("evaluateLikelihood() is the mean over completions of their nats a tok
   assertAlmostEquals(state.likelihood.before.estimate, (ln4 + (3 * ln2 + ln4) / 4) / 2, 1e-5);
   assertAlmostEquals(state.likelihood.after.estimate, ((ln4 + end) / 2 + (3 * ln8 + end) / 4) / 2, 1e-5);
   assertEquals(state.likelihood.before.n, 70);
+  const weighed = {
+    ...given,
+    config: untied,
+    policy,
+    ref,
+    heldOutRows: [{ ...row("b", "b"), weight: 3 }, row("a", "aaa")],
+  };
+  const { likelihood } = (await finished(judge, weighed)).state;
+  assertAlmostEquals(likelihood.before.estimate, (3 * ln4 + (3 * ln2 + ln4) / 4) / 4, 1e-5);
 });
 
 Deno.test("demonstrateChosen() says of which rows it leaves numbers unused, and of none it says nothing", async () => {
   const remarks = async (rows: typeof given.rows): Promise<readonly unknown[]> =>
     (await finished(demonstrateChosen(), { ...given, rows })).events.filter(({ type }) => type === "remark");
   assertEquals(await remarks(given.rows), []);
-  const numbered = given.rows.map((row, i) => ({ ...row, weight: 2, ...i === 3 && { label: 0.5 } }));
+  const numbered = given.rows.map((row, i) => ({ ...row, weight: 2, margin: 1, ...i === 3 && { label: 0.5 } }));
   assertEquals(await remarks(numbered), [{
     type: "remark",
     path: ["demonstrateChosen"],
-    message:
-      "Fine-tuning learns every chosen completion alike: the label of 1 row and the weight of 16 rows are not used.",
+    message: "Fine-tuning learns chosen completions alone: the label of 1 row and the margin of 16 rows are not used.",
   }]);
 });
