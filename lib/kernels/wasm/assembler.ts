@@ -27,6 +27,14 @@ export type Vector = Value<"v128">;
 /** Makes a new local in the function being written. */
 export type NewLocal = <T extends Type>(type: T) => Local<T>;
 
+/** A list of `N`. */
+type List<A, N extends number, Made extends A[] = []> = Made["length"] extends N ? Made : List<A, N, [...Made, A]>;
+
+/** So many new locals of one type: `const [row, column] = locals(local, "address", 2)`. */
+export function locals<T extends Type, const N extends number>(local: NewLocal, type: T, n: N): List<Local<T>, N> {
+  return Array.from({ length: n }, () => local(type)) as List<Local<T>, N>;
+}
+
 const value = <T extends Type>(type: T, ...code: Code): Value<T> => ({ type, code });
 
 type Op1<A extends Type, R extends Type> = (a: Value<A>) => Value<R>;

@@ -4,7 +4,6 @@
  * for the block. It meets its queries row by row, and head by head within a row, whatever the blocks are.
  */
 
-import { filled, listKeys, MINUS_INFINITY, params } from "./attention.ts";
 import {
   type Address,
   address,
@@ -13,13 +12,15 @@ import {
   f32x4,
   func,
   type Local,
+  locals,
   loop,
   type NewLocal,
   v128,
   when,
 } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
-import { addToRows, type Queries, scores, weightedSum } from "./key_lists.ts";
+import { addToRows, filled, MINUS_INFINITY, type Queries, scores, weightedSum } from "./key_lists.ts";
+import { eachSegment, params, type Place, setPlace, withinWindow } from "./segments.ts";
 import { eachVector, exponential, hyperbolicTangent, sumLanes, VECTOR } from "./vectors.ts";
 
 const { sub, mul, div, madd, nmadd } = f32x4;
@@ -93,73 +94,45 @@ const backwardParams = {
 type Locals = { readonly [K in keyof typeof backwardParams]: Local<typeof backwardParams[K]> };
 
 /** A block: its rows and queries, its list of keys, how many of it the first row sees, and the offset of its key head. */
-interface Block {
-  readonly rows: Local<"address">;
-  readonly queries: Local<"address">;
-  readonly group: Local<"address">;
-  readonly keys: Local<"address">;
-  readonly seen: Local<"address">;
-  readonly key: Local<"address">;
-}
+type Block = Readonly<Record<"rows" | "queries" | "group" | "keys" | "seen" | "key", Local<"address">>>;
 
 /** Runs `body` for every block, with the offset of its first query and lse. */
 function eachBlock(
   p: Locals,
   local: NewLocal,
-  body: (block: Block, first: { readonly query: Local<"address">; readonly lse: Local<"address"> }) => Code,
+  body: (block: Block, first: Place) => Code,
 ): Code {
-  const [row, index, before] = [local("address"), local("address"), local("address")];
-  const [rows, queries, group] = [local("address"), local("address"), local("address")];
-  const [keys, seen, key, query, lse] = [0, 1, 2, 3, 4].map(() => local("address")) as [
-    ...[Local<"address">, Local<"address">, Local<"address">],
-    ...[Local<"address">, Local<"address">],
-  ];
-  const field = (i: number) => address.load32(p.segment, 4 * i);
-  const left = address.sub(field(1), row);
+  const [row, index, before, rows, queries, group] = locals(local, "address", 6);
+  const [keys, seen, key, query, lse] = locals(local, "address", 5);
   return [
     group.set(address.div(p.heads, p.kvHeads)),
-    loop(p.segment, p.segment, p.segmentsEnd, 24, [
-      call(listKeys, p.segment, address.mul(p.kvHeads, p.head), p.keys),
-      before.set(address.add(address.sub(field(3), field(2)), field(5))),
-      loop(row, field(0), field(1), rows, [
+    eachSegment(p, before, (start, end) => {
+      const left = address.sub(end, row);
+      return loop(row, start, end, rows, [
         rows.set(p.most),
         when(address.lt(left, rows), rows.set(left)),
         when(address.lt(p.window, address.add(before, rows)), rows.set(address.of(1))), // else lists begin alike
         [keys.set(p.keys), seen.set(address.add(before, 1))],
-        when(address.lt(p.window, seen), [
-          keys.set(address.add(p.keys, address.shl(address.sub(seen, p.window), 2))),
-          seen.set(p.window),
-        ]),
+        withinWindow(p, seen, { keys, count: seen }),
         queries.set(address.mul(rows, group)),
         loop(index, p.first, p.last, group, [
-          lse.set(address.add(address.mul(row, p.heads), index)),
-          query.set(address.mul(lse, p.head)),
-          lse.set(address.shl(lse, 2)),
+          setPlace(p, row, index, { query, lse }),
           key.set(address.mul(address.div(index, group), p.head)),
           body({ rows, queries, group, keys, seen, key }, { query, lse }),
         ]),
         before.set(address.add(before, rows)),
-      ]),
-    ]),
+      ]);
+    }),
   ];
 }
 
-/** A query of a block: offsets of its row and lse, its scratch rows, and how many keys it sees. */
-interface Query {
-  readonly at: Local<"address">;
-  readonly lse: Local<"address">;
-  readonly p: Local<"address">;
-  readonly ds: Local<"address">;
-  readonly count: Local<"address">;
-}
+/** A query of a block: its place, its scratch rows, and how many keys it sees. */
+type Query = Place & Readonly<Record<"p" | "ds" | "count", Local<"address">>>;
 
-const newQuery = (local: NewLocal): Query => ({
-  at: local("address"),
-  lse: local("address"),
-  p: local("address"),
-  ds: local("address"),
-  count: local("address"),
-});
+function newQuery(local: NewLocal): Query {
+  const [query, lse, p, ds, count] = locals(local, "address", 5);
+  return { query, lse, p, ds, count };
+}
 
 /** p, ds and dq of one query, or of two. */
 function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Query] | readonly [Query, Query]): Code {
@@ -167,11 +140,11 @@ function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Qu
   const [a, b = a] = queries;
   const n = queries.length as Queries;
   const one = f32.of(1);
-  const offset = (x: Local<"address">) => [address.add(x, a.at), address.add(x, b.at)] as const;
-  const derive = ({ at, lse: lseAt, p, ds, count }: Query): Code =>
+  const offset = (x: Local<"address">) => [address.add(x, a.query), address.add(x, b.query)] as const;
+  const derive = ({ query, lse: lseAt, p, ds, count }: Query): Code =>
     call(
       differentiate,
-      ...[address.add(g, at), address.add(out, at), address.add(lse, lseAt), head, p, ds, count, scale, softcap],
+      ...[address.add(g, query), address.add(out, query), address.add(lse, lseAt), head, p, ds, count, scale, softcap],
     );
   return [
     call(scores[n], ...offset(q), address.add(k, key), keys, b.count, head, scale, a.p, b.p),
@@ -182,23 +155,23 @@ function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Qu
 }
 
 /** Fills the scratch rows of a block, and its part of dq. */
-function fillBlock(all: Locals, local: NewLocal, block: Block, first: Pick<Query, "at" | "lse">): Code {
+function fillBlock(all: Locals, local: NewLocal, block: Block, first: Place): Code {
   const [cursor, a, b] = [newQuery(local), newQuery(local), newQuery(local)];
-  const [i, h, x, slope] = [local("address"), local("address"), local("address"), local("address")];
+  const [i, h, x, slope] = locals(local, "address", 4);
   const others = address.sub(all.heads, block.group);
   const on = (at: Local<"address">, by: Address): Code => at.set(address.add(at, by));
   const take = (to: Query): Code => [
-    (["at", "lse", "p", "ds", "count"] as const).map((name) => to[name].set(cursor[name])),
-    [call(copyHead, address.add(all.q, to.at), x, all.head), on(x, all.head)],
-    [call(copyHead, address.add(all.g, to.at), slope, all.head), on(slope, all.head)],
-    [on(cursor.at, all.head), on(cursor.lse, 4), on(cursor.p, all.stride), on(cursor.ds, all.stride), on(h, 1)],
+    (["query", "lse", "p", "ds", "count"] as const).map((name) => to[name].set(cursor[name])),
+    [call(copyHead, address.add(all.q, to.query), x, all.head), on(x, all.head)],
+    [call(copyHead, address.add(all.g, to.query), slope, all.head), on(slope, all.head)],
+    [on(cursor.query, all.head), on(cursor.lse, 4), on(cursor.p, all.stride), on(cursor.ds, all.stride), on(h, 1)],
     when(address.eq(h, block.group), [
       [h.set(address.of(0)), on(cursor.count, 1)],
-      [on(cursor.at, address.mul(others, all.head)), on(cursor.lse, address.shl(others, 2))],
+      [on(cursor.query, address.mul(others, all.head)), on(cursor.lse, address.shl(others, 2))],
     ]),
   ];
   return [
-    [cursor.at.set(first.at), cursor.lse.set(first.lse), cursor.count.set(block.seen), h.set(address.of(0))],
+    [cursor.query.set(first.query), cursor.lse.set(first.lse), cursor.count.set(block.seen), h.set(address.of(0))],
     [cursor.p.set(all.p), cursor.ds.set(all.ds), x.set(all.x), slope.set(all.slope)],
     loop(i, 0, block.queries, 2, [
       take(a),
@@ -214,7 +187,7 @@ function fillBlock(all: Locals, local: NewLocal, block: Block, first: Pick<Query
 /** Adds a block's part to dk and dv: of the keys that all its queries see, then of each that only its later rows see. */
 function addBlock(all: Locals, local: NewLocal, { rows, queries, group, keys, seen, key }: Block): Code {
   const { x, slope, p, ds, stride, head, dk, dv } = all;
-  const [row, first, left, listed] = [local("address"), local("address"), local("address"), local("address")];
+  const [row, first, left, listed] = locals(local, "address", 4);
   const addLater = (of: Local<"address">, weights: Local<"address">, to: Local<"address">): Code =>
     call(
       ...[addToRows, address.add(of, address.mul(first, head)), left, address.add(keys, listed)] as const,
@@ -238,8 +211,8 @@ export const attentionBackward: Func = func(
   "attentionBackward",
   backwardParams,
   (all, local) =>
-    eachBlock(all, local, (block, { query, lse }) => [
-      fillBlock(all, local, block, { at: query, lse }),
+    eachBlock(all, local, (block, first) => [
+      fillBlock(all, local, block, first),
       addBlock(all, local, block),
     ]),
 );

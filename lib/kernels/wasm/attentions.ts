@@ -4,7 +4,7 @@ import { type AttentionShape, type Floats, type Kernels, SEGMENT } from "../kern
 import { allocate, withScratch } from "../memory.ts";
 import { reference } from "../reference.ts";
 import { at, withInts } from "./arrays.ts";
-import { SLACK } from "./attention.ts";
+import { SLACK } from "./segments.ts";
 import type { Team } from "./team.ts";
 import { type Argument, from, own, upTo, type Work } from "./work.ts";
 
@@ -66,8 +66,11 @@ function cutsOf(segments: Int32Array): readonly number[] {
   return [...cuts, count];
 }
 
-/** The arguments that say how scores are made and which keys count; a window of −1 is the largest number of all. */
-const scoring = ({ scale, window = -1, softcap = 0 }: AttentionShape): readonly number[] => [scale, window, softcap];
+/** Sizes, how scores are made, and which keys count, as arguments; a window of −1 is the largest number of all. */
+const shapeOf = ({ heads, kvHeads, headDim, scale, window = -1, softcap = 0 }: AttentionShape): readonly number[] => [
+  ...[heads, kvHeads, headDim * 4],
+  ...[scale, window, softcap],
+];
 
 /** How attention is shared: by segments where there are many, else by heads, which then come in groups of `group`. */
 interface Sharing {
@@ -129,7 +132,7 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
     });
   return {
     attention: (q, k, v, segments, out, lse, shape) => {
-      const { heads, kvHeads, headDim } = shape;
+      const { heads, headDim } = shape;
       if (headDim % 4 !== 0) return reference.attention(q, k, v, segments, out, lse, shape);
       const extent = extentOf(segments, shape.window);
       if (extent.queries * heads < lse.length) {
@@ -139,8 +142,8 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       const row = bytesOf(extent.keys);
       prepare(segments, [row, row, row], (address, scratch) => { // a list of keys, and scores of two queries
         const { place, work } = split(extent, shape, address, { threads, group: 1 });
-        const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        run("attention", [...arrays, ...place, heads, kvHeads, headDim * 4, ...scoring(shape), ...scratch], work);
+        const arrays = [q, k, v, out, lse].map(at);
+        run("attention", [...arrays, ...place, ...shapeOf(shape), ...scratch], work);
       });
     },
     attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
@@ -159,14 +162,9 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       prepare(segments, [row, scores, scores, copies, copies], (address, [keys, p, ds, x, slope]) => {
         const sharing = { threads, cuts: cutsOf(segments), group };
         const { place, work } = split({ ...extent, pairs: COST.backward * extent.pairs }, shape, address, sharing);
-        const arrays = [at(q), at(k), at(v), at(out), at(lse)];
-        const sizes = [heads, kvHeads, headDim * 4, ...scoring(shape)];
-        const gradients = [at(g), at(dq), at(dk), at(dv), x!, slope!];
-        run(
-          "attentionBackward",
-          [...arrays, ...place, ...sizes, keys!, p!, ds!, row, most, ...gradients],
-          work,
-        );
+        const [arrays, gradients] = [[q, k, v, out, lse].map(at), [g, dq, dk, dv].map(at)];
+        const scratch = [keys!, p!, ds!, row, most] as const;
+        run("attentionBackward", [...arrays, ...place, ...shapeOf(shape), ...scratch, ...gradients, x!, slope!], work);
       });
     },
   };

@@ -3,7 +3,7 @@
  * then read each row once. An element is the same chain in both.
  */
 
-import { address, f32x4, func, type Local, loop, type NewLocal, v128, when } from "./assembler.ts";
+import { address, f32x4, func, type Local, loop, type NewLocal, v128, type Value, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { FLOAT, transpose, VECTOR } from "./vectors.ts";
 
@@ -14,6 +14,13 @@ export type Queries = 1 | 2;
 
 /** An emitted function for one query and for two. */
 const forQueries = (write: (n: Queries) => Func): Readonly<Record<Queries, Func>> => ({ 1: write(1), 2: write(2) });
+
+/** Bytes of a row of scores, filled up to whole vectors. */
+export const filled = (count: Local<"address">): Value<"address"> =>
+  address.and(address.add(address.shl(count, 2), VECTOR - 1), -VECTOR);
+
+/** What such a row is filled up with. */
+export const MINUS_INFINITY = f32x4.of(-Infinity);
 
 /** to[j] ← scale · x·rows[keys[j]], four keys at a time; up to three more are written. */
 export const scores: Readonly<Record<Queries, Func>> = forQueries((n) =>
