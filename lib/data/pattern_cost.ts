@@ -29,13 +29,37 @@ function mayFail(part: Part): boolean {
   }
 }
 
+/** The letters with one of which all begins that it matches, if they are known. */
+function lettersOf(part: Part): readonly string[] | undefined {
+  switch (part.type) {
+    case "atom":
+      return part.letter === undefined ? undefined : [part.letter];
+    case "all":
+      return part.parts[0] && lettersOf(part.parts[0]);
+    case "one": {
+      const letters = part.parts.map(lettersOf);
+      return letters.includes(undefined) ? undefined : [...new Set(letters.flat() as string[])];
+    }
+    case "repeat":
+      return part.min > 0 ? lettersOf(part.body) : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Whether at most one of these matches at any place, as each begins with letters of its own. */
+function areApart(parts: readonly Part[]): boolean {
+  const letters = parts.map(lettersOf);
+  return !letters.includes(undefined) && new Set(letters.flat()).size === letters.flat().length;
+}
+
 /** Whether it matches one text in several ways. */
 function varies(part: Part): boolean {
   switch (part.type) {
     case "all":
       return part.parts.some(varies);
     case "one":
-      return part.parts.length > 1 || part.parts.some(varies);
+      return part.parts.some(varies) || part.parts.length > 1 && !areApart(part.parts);
     case "repeat":
       return part.max !== part.min || varies(part.body);
     default:
@@ -60,8 +84,11 @@ export function costOf(part: Part, isFollowed = false): Cost {
         ONE,
       );
     case "one": {
-      const costs = part.parts.map((each) => costOf(each, isFollowed));
-      return costs.reduce((a, b) => ({ degree: Math.max(a.degree, b.degree), ways: a.ways + b.ways }));
+      const costs = part.parts.map((each) => costOf(each, isFollowed)), isOne = areApart(part.parts);
+      return costs.reduce((a, b) => ({
+        degree: Math.max(a.degree, b.degree),
+        ways: isOne ? Math.max(a.ways, b.ways) : a.ways + b.ways,
+      }));
     }
     case "repeat":
       return repetition(part, isFollowed);

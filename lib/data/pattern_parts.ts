@@ -1,8 +1,11 @@
 /** Regular expressions, taken apart as far as it matters how long they take. */
 
-/** A part of a regular expression. What it matches does not matter, but whether it must, and in how many ways. */
+/**
+ * A part of a regular expression. What it matches does not matter, but whether it must, and in how many ways; so of an atom
+ * only its letter is told, lower case, or its digit: no flag makes it match a text that begins with another one.
+ */
 export type Part =
-  | { readonly type: "atom" }
+  | { readonly type: "atom"; readonly letter?: string }
   | { readonly type: "nothing" }
   | { readonly type: "look"; readonly body: Part }
   | { readonly type: "all"; readonly parts: readonly Part[] }
@@ -49,7 +52,9 @@ function readParts(pattern: string, characters: RegExp): Part | undefined {
     if (taken(GROUP)) return closed(depth);
     if (taken(characters) === undefined && taken(ESCAPE) === undefined) {
       if (/[[*+?\\]/.test(pattern[at] as string)) return undefined;
-      at += String.fromCodePoint(pattern.codePointAt(at) as number).length;
+      const character = String.fromCodePoint(pattern.codePointAt(at) as number);
+      at += character.length;
+      if (/[a-zA-Z0-9]/.test(character)) return { type: "atom", letter: character.toLowerCase() };
     }
     return { type: "atom" };
   };

@@ -60,7 +60,10 @@ const SLOW = [
     "(a?){40}b",
   ],
   ...["a*a*b", raw`[\s\S]*[\s\S]*x`, ".*.*=.*;", "(?=.*.*x)a", "(?:a{1,400}){1,3}b", "a{1,900}a{1,900}b"],
-  ...["(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)d", "(?:(?=a*b)[ab])*c*d"],
+  ...["(a|ab|c)(a|ab|c)(a|ab|c)(a|ab|c)(a|ab|c)(a|ab|c)(a|ab|c)d", "(?:(?=a*b)[ab])*c*d"],
+  // Alternatives that seem to be apart, and may match the same text.
+  ...["(a|A)*b", "(?i:a|A)*b", "(a|[ab])*c", raw`(a|\w)*c`, raw`(a|\u0061)*c`, "(a|b?)*c", "(a|)*c", "(a|b?a)*c"],
+  ...["(a|(?=a)a)*c", "(a|b+)*c", "(ab|(?:c|a)b)*d", "(a|(?i)a)*c", "(a|(?:b|a){2})*c", "(a| a)*c", "(ä|Ä)*c"],
 ];
 
 Deno.test("patterns that try more ways than the square of a text's length are not quick, and what is no pattern is said to be none", () => {
@@ -80,21 +83,35 @@ Deno.test("patterns that try more ways than the square of a text's length are no
   for (const pattern of none) assertEquals([pattern, patternFault(pattern)], [pattern, UNREADABLE]);
 });
 
+Deno.test("alternatives that begin with letters of their own are repeated quickly, in the engine as well", () => {
+  const quick = ["(a|b)*c", "(?:a|b)*c", "(a|b|0)+x", "(ab|cd)*e", "(?i:a|B)*c", "((?:a|b)x|c)*d", "(a{2}|b)*c"];
+  quick.push("(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)(a|b|c)d");
+  for (const pattern of quick) {
+    assert(isQuick(pattern), pattern);
+    assertEquals(new RegExp(pattern, "v").test("aabbab".repeat(500)), false); // would not end were it slow
+  }
+});
+
 Deno.test("the cost counts the ways that are gone back to, and none at the end", () => {
   const cost = (pattern: string) => costOf(partsOf(pattern) as Part);
   const cases: Readonly<Record<string, readonly [degree: number, ways: number]>> = {
     "abc": [0, 1],
     "a?b": [0, 2],
     "a{2,5}b": [0, 4],
-    "a|b|c": [0, 3],
-    "(?:a|b)(?:c|d)e": [0, 4],
+    "a|b|c": [0, 1],
+    "a|ab|c": [0, 3],
+    "(?:a|b)(?:c|d)e": [0, 1],
+    "(?:a|ab)(?:c|cd)e": [0, 4],
     "a+": [0, 1],
     "a+b": [1, 1],
     "a+b?": [0, 1],
     "a+(?!b)": [1, 1],
     "(?:a+)+": [0, 1],
     "(?:a{3})*b": [1, 1],
-    "(?:a|b){2}c": [0, 4],
+    "(?:a|b){2}c": [0, 1],
+    "(?:a|ab){2}c": [0, 4],
+    "(?:a|b)*c": [1, 1],
+    "(?:ab|cd|(?:e|f)+g)h": [1, 1],
     "(?>a+?)++": [0, 1],
     "(?i)(?#x)a*(?<name>b)": [1, 1],
   };
