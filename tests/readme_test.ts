@@ -105,8 +105,7 @@ Deno.test({
 });
 
 Deno.test("the checks of the README see a dead row, an unknown name and a changed output", async () => {
-  assert(!leadsOn("| PPO | soon | |") && !leadsOn("| PPO | not built yet (#4) |"));
-  assert(leadsOn("| PPO | not built yet (rollouts and PPO) |"));
+  assert(!leadsOn("| PPO | soon | |") && leadsOn("| PPO | [`ppoLoss`](lib/losses/ppo.ts) |"));
   assertEquals(rowsUnder("## Map\n\n| a |\n|---|\n| b |\n\ntext\n\n| c |\n|---|\n| d |\n\n## Next\n| e |", "Map"), [
     "| b |",
     "| d |",
