@@ -108,7 +108,7 @@ export { adamw, type AdamwOptions, type AdamwState } from "./lib/optim/adamw.ts"
 export { clipByGlobalNorm, globalNorm } from "./lib/optim/clip.ts";
 export { constantSchedule, cosineSchedule, dpoAuthorsWarmup, linearSchedule } from "./lib/optim/schedule.ts";
 export type { Phases, Schedule } from "./lib/optim/schedule.ts";
-export { applyUpdates, chain, type Transform, type Updated } from "./lib/optim/transform.ts";
+export { applyUpdates, chain, type Moved, moveParams, type Transform, type Updated } from "./lib/optim/transform.ts";
 
 // Losses: functions of numbers, one for each published loss.
 export { bradleyTerryLoss, type BradleyTerryOptions, type PairRewards } from "./lib/losses/bradley_terry.ts";

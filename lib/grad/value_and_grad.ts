@@ -115,14 +115,23 @@ export function backward(root: Tensor, gradient: Tensor): ReadonlyMap<Tensor, Te
 interface GradientSum<P> {
   readonly sum: number;
   readonly count: number;
+  /** Whether the gradient is divided already. */
+  readonly divided: boolean;
   readonly grads: P;
   readonly metrics: Means;
 }
 
+/** Whether a product with 1/x is the quotient by x, to the last bit. */
+const isPowerOfTwo = (x: number): boolean => x >= 1 && Number.isInteger(Math.log2(x)) && 2 ** Math.log2(x) === x;
+
+/**
+ * The sums over one batch. Where there is no other, and dividing is exact, the walk begins with 1/count: that saves a pass
+ * over all gradients, and every bit is the same.
+ */
 function sumAndGrad<P, R extends readonly unknown[]>(
   f: (params: P, ...rest: R) => Loss,
   params: P,
-  rest: R,
+  { rest, alone }: { readonly rest: R; readonly alone: boolean },
 ): GradientSum<P> {
   const traced = treeMap((leaf) => traceLeaf(alias(leaf)), params);
   const { loss, metrics } = f(traced, ...rest);
@@ -137,22 +146,26 @@ function sumAndGrad<P, R extends readonly unknown[]>(
   if (!(loss.count >= 0)) {
     throw new RangeError(`Cannot average a loss as its count must be ≥ 0: current value is ${loss.count}`);
   }
-  const found = backward(loss.sum, build(loss.sum.dtype, loss.sum.shape, (out) => out.fill(1)));
+  const divided = alone && isPowerOfTwo(loss.count);
+  const first = divided ? 1 / loss.count : 1;
+  const found = backward(loss.sum, build(loss.sum.dtype, loss.sum.shape, (out) => out.fill(first)));
   const grads = treeMap((leaf) => found.get(leaf) ?? zeros(leaf.dtype, leaf.shape), traced);
-  return { sum: item(loss.sum), count: loss.count, grads, metrics };
+  return { sum: item(loss.sum), count: loss.count, divided, grads, metrics };
 }
 
 function join<P>(a: GradientSum<P>, b: GradientSum<P>): GradientSum<P> {
   return {
     sum: a.sum + b.sum,
     count: a.count + b.count,
+    divided: false,
     grads: treeMap(addInto, a.grads, b.grads),
     metrics: joinMeans(a.metrics, b.metrics),
   };
 }
 
 /** The sums over the count, in the memory of the sums: nobody else may hold them. */
-function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
+function mean<P>({ sum, count, divided: isDivided, grads, metrics }: GradientSum<P>): Gradient<P> {
+  if (isDivided) return { loss: sum / count, grads, metrics };
   if (count === 0) throw new RangeError("Cannot average a loss as its count must be > 0: current value is 0");
   const divided = new Map<Tensor, Tensor>(); // one tensor may be the gradient of two leaves
   const divide = (g: Tensor): Tensor => {
@@ -179,7 +192,7 @@ function mean<P>({ sum, count, grads, metrics }: GradientSum<P>): Gradient<P> {
 export function valueAndGrad<P, R extends readonly unknown[]>(
   f: (params: P, ...rest: R) => Loss,
 ): (params: P, ...rest: R) => Gradient<P> {
-  return (params, ...rest) => mean(scope(() => sumAndGrad(f, params, rest)));
+  return (params, ...rest) => mean(scope(() => sumAndGrad(f, params, { rest, alone: true })));
 }
 
 /**
@@ -202,7 +215,7 @@ export function accumulateGrads<P, B>(
   return (params, batches) => {
     if (batches.length === 0) throw new RangeError("Cannot accumulate gradients as there must be at least one batch");
     const [first, ...others] = batches as readonly [B, ...B[]];
-    const start = scope(() => sumAndGrad(f, params, [first]));
-    return mean(others.reduce((total, batch) => scope(() => join(total, sumAndGrad(f, params, [batch]))), start));
+    const sumOf = (batch: B): GradientSum<P> => sumAndGrad(f, params, { rest: [batch], alone: others.length === 0 });
+    return mean(others.reduce((total, batch) => scope(() => join(total, sumOf(batch))), scope(() => sumOf(first))));
   };
 }

@@ -41,6 +41,10 @@ export type Approximate = "none" | "tanh";
 
 /** What AdamW needs to know in one step; `correction1` is 1 − β₁ᵗ and `correction2` is 1 − β₂ᵗ. */
 export interface AdamStep {
+  /** Gradients are multiplied by it before all else: what clipping leaves of them. */
+  readonly factor: number;
+  /** Where the update goes: over the gradient, or added to the parameter, and the gradient is only read. */
+  readonly into: "g" | "p";
   readonly rate: number;
   readonly beta1: number;
   readonly beta2: number;
@@ -187,8 +191,9 @@ export interface Kernels<A extends Floats> {
   /** Σ x² over all arrays, summed in double precision. */
   sumOfSquares(xs: readonly A[]): number;
   /**
-   * One step of AdamW over all parameters: m ← β₁m + (1−β₁)g, v ← β₂v + (1−β₂)g², and over g the update
-   * −rate·(m/correction1) / (√(v/correction2) + eps) − rate·decay·p; p is only read.
+   * One step of AdamW over all parameters with g′ = factor·g: m ← β₁m + (1−β₁)g′, v ← β₂v + (1−β₂)g′², and the update
+   * u = −rate·(m/correction1) / (√(v/correction2) + eps) − rate·decay·p. Either g ← u and p is only read, or p ← p + u
+   * and g is.
    */
   adamw(params: readonly AdamwArrays<A>[], step: AdamStep): void;
   /** out ← alpha·x + y; out may be x or y. */

@@ -197,14 +197,16 @@ function sumOfSquares(xs: readonly Floats[]): number {
 }
 
 function adamw(params: readonly AdamwArrays<Floats>[], step: AdamStep): void {
-  const { rate, beta1, beta2, eps, correction1, correction2 } = step;
+  const { factor, into, rate, beta1, beta2, eps, correction1, correction2 } = step;
   for (const { g, m, v, p, decay } of params) {
     for (let i = 0; i < g.length; i++) {
-      const gi = g[i]!;
+      const gi = factor * g[i]!;
       const first = m[i] = beta1 * m[i]! + (1 - beta1) * gi;
       const second = v[i] = beta2 * v[i]! + (1 - beta2) * gi * gi;
       const direction = first / correction1 / (Math.sqrt(second / correction2) + eps);
-      g[i] = -rate * decay * p[i]! + direction * -rate;
+      const update = -rate * decay * p[i]! + direction * -rate;
+      if (into === "g") g[i] = update;
+      else p[i] = p[i]! + update;
     }
   }
 }

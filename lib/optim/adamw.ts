@@ -1,10 +1,10 @@
 /** Adam with decoupled weight decay. */
-import type { AdamStep } from "../kernels/kernels.ts";
+import type { AdamStep, Floats } from "../kernels/kernels.ts";
 import { kernels } from "../kernels/provider.ts";
-import { consumeAll, type Dtype, floats, type Tensor, zeros } from "../tensor/tensor.ts";
+import { consumeAll, dispose, type Dtype, floats, type Tensor, zeros } from "../tensor/tensor.ts";
 import { treeMap } from "../tensor/tree.ts";
 import type { Schedule } from "./schedule.ts";
-import type { Transform } from "./transform.ts";
+import type { Moved, Transform } from "./transform.ts";
 
 /** Options of `adamw`, under the paper's names. */
 export interface AdamwOptions {
@@ -38,21 +38,31 @@ interface Slot extends Readonly<Record<"g" | "m" | "v" | "p", Tensor>> {
   readonly decay: number;
 }
 
-type Next = readonly [path: string, next: readonly [update: Tensor, m: Tensor, v: Tensor]];
+/** What a step made of a param, by its path: its update or itself, and its moments. */
+type Next = readonly [path: string, next: readonly [out: Tensor, m: Tensor, v: Tensor]];
 
-/** Updates and moments after a step, in the memory of gradients and moments, by path. */
-function updated(slots: readonly Slot[], step: AdamStep): readonly Next[] {
+/**
+ * What a step makes, by path: updates in the memory of gradients, or params in their own and the gradients' memory is
+ * free; moments in theirs.
+ */
+function stepped(slots: readonly Slot[], step: AdamStep): readonly Next[] {
+  const isMove = step.into === "p";
   const ofType = (dtype: Dtype): readonly Next[] => {
     const own = slots.filter(({ g }) => g.dtype === dtype);
-    const three = <T>(all: readonly T[], i: number): [T, T, T] => all.slice(3 * i, 3 * i + 3) as [T, T, T];
-    const next = consumeAll(own.flatMap(({ g, m, v }) => [g, m, v]), (...numbers) => {
+    const written = own.flatMap(({ g, m, v, p }) => [g, m, v, ...isMove ? [p] : []]);
+    const size = isMove ? 4 : 3;
+    const next = consumeAll(written, (...numbers) => {
       const arrays = own.map(({ p, decay }, i) => {
-        const [g, m, v] = three(numbers, i);
-        return { g, m, v, p: floats(p), decay };
+        const [g, m, v, moved] = numbers.slice(size * i, size * (i + 1)) as [Floats, Floats, Floats, Floats];
+        return { g, m, v, p: isMove ? moved : floats(p), decay };
       });
       kernels(dtype).adamw(arrays, step);
     });
-    return own.map(({ path }, i) => [path, three(next, i)]);
+    return own.map(({ path }, i) => {
+      const [g, m, v, moved] = next.slice(size * i, size * (i + 1)) as [Tensor, Tensor, Tensor, Tensor];
+      if (isMove) dispose(g);
+      return [path, [isMove ? moved : g, m, v]];
+    });
   };
   return [...new Set(slots.map(({ g }) => g.dtype))].flatMap(ofType);
 }
@@ -66,16 +76,13 @@ function updated(slots: readonly Slot[], step: AdamStep): readonly Next[] {
  * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; the order of operations is PyTorch's
  * @example
  * ```ts
- * import { adamw, applyUpdates, mul, scope, sum, type Tensor, tensor, valueAndGrad } from "@logratio/logratio";
+ * import { adamw, moveParams, mul, scope, sum, type Tensor, tensor, valueAndGrad } from "@logratio/logratio";
  * const loss = (p: { w: Tensor }) => ({ loss: { sum: sum(mul(p.w, p.w)), count: 1 }, metrics: {} });
  * const optimizer = adamw({ lr: 0.1 });
  * let params = { w: tensor([2], [3, -4]) };
  * let state = optimizer.init(params);
  * for (let step = 0; step < 100; step++) {
- *   [params, state] = scope(() => {
- *     const next = optimizer.update(valueAndGrad(loss)(params).grads, state, params);
- *     return [applyUpdates(params, next.updates), next.state];
- *   });
+ *   ({ params, state } = scope(() => moveParams(optimizer, valueAndGrad(loss)(params).grads, { params, state })));
  * }
  * ```
  */
@@ -97,32 +104,52 @@ export function adamw(options: AdamwOptions): Transform<AdamwState> {
   }
   const rateAt = typeof lr === "number" ? () => lr : lr;
   const zerosLike = (tree: unknown): unknown => treeMap((t) => zeros(t.dtype, t.shape), tree);
+  const take = <P>(
+    { grads, params, state }: Given<P>,
+    how: Pick<AdamStep, "factor" | "into">,
+  ): Moved<P, AdamwState> => {
+    const rate = rateAt(state.step), t = state.step + 1;
+    const corrections = { correction1: 1 - beta1 ** t, correction2: 1 - beta2 ** t };
+    const slots = slotsOf({ grads, params, state }, (path, p) => decays(path, p) ? weightDecay : 0);
+    const next = new Map(stepped(slots, { ...how, rate, beta1, beta2, eps, ...corrections }));
+    const part = <T>(tree: T, i: 0 | 1 | 2): T => treeMap((_, path) => next.get(path)![i], tree);
+    return {
+      params: part(grads, 0),
+      state: { step: t, first: part(state.first, 1), second: part(state.second, 2) },
+      metrics: { learning_rate: rate },
+    };
+  };
   return {
     init: (params) => ({ step: 0, first: zerosLike(params), second: zerosLike(params) }),
     update: (grads, state, params) => {
-      const rate = rateAt(state.step);
-      const t = state.step + 1;
-      const step = { rate, beta1, beta2, eps, correction1: 1 - beta1 ** t, correction2: 1 - beta2 ** t };
-      const { first, second } = state as { readonly first: typeof grads; readonly second: typeof grads };
-      const moments = new Map<string, readonly [m: Tensor, v: Tensor]>();
-      treeMap((g, m, v, path) => (moments.set(path, [m, v]), g), grads, first, second);
-      const slots: Slot[] = [];
-      treeMap(
-        (g, p, path) => {
-          const [m, v] = moments.get(path)!;
-          slots.push({ path, g, m, v, p, decay: decays(path, p) ? weightDecay : 0 });
-          return g;
-        },
-        grads,
-        params,
-      );
-      const next = new Map(updated(slots, step));
-      const part = <T>(tree: T, i: 0 | 1 | 2): T => treeMap((_, path) => next.get(path)![i], tree);
-      return {
-        updates: part(grads, 0),
-        state: { step: t, first: part(first, 1), second: part(second, 2) },
-        metrics: { learning_rate: rate },
-      };
+      const { params: updates, ...rest } = take({ grads, params, state }, { factor: 1, into: "g" });
+      return { ...rest, updates };
     },
+    move: (grads, state, params, { factor }) => take({ grads, params, state }, { factor, into: "p" }),
   };
+}
+
+/** What a step begins with. */
+interface Given<P> {
+  readonly grads: P;
+  readonly params: P;
+  readonly state: AdamwState;
+}
+
+/** The params with all that is theirs. */
+function slotsOf<P>({ grads, params, state }: Given<P>, decayOf: (path: string, p: Tensor) => number): readonly Slot[] {
+  const { first, second } = state as { readonly first: P; readonly second: P };
+  const moments = new Map<string, readonly [m: Tensor, v: Tensor]>();
+  treeMap((g, m, v, path) => (moments.set(path, [m, v]), g), grads, first, second);
+  const slots: Slot[] = [];
+  treeMap(
+    (g, p, path) => {
+      const [m, v] = moments.get(path)!;
+      slots.push({ path, g, m, v, p, decay: decayOf(path, p) });
+      return g;
+    },
+    grads,
+    params,
+  );
+  return slots;
 }

@@ -1,8 +1,8 @@
 /** Gradient clipping by the norm of all gradients together. */
 import { kernels } from "../kernels/provider.ts";
-import { consume, type Dtype, floats, scalar, type Tensor } from "../tensor/tensor.ts";
-import { leaves, treeMap } from "../tensor/tree.ts";
-import type { Transform } from "./transform.ts";
+import { type Dtype, floats } from "../tensor/tensor.ts";
+import { leaves } from "../tensor/tree.ts";
+import { scaleUpdates, type Transform } from "./transform.ts";
 
 /** √Σ g² over all leaves of a tree. */
 export function globalNorm(tree: unknown): number {
@@ -23,16 +23,17 @@ export function clipByGlobalNorm(max: number, options: { readonly eps?: number }
   const { eps = 1e-6 } = options;
   if (!(max > 0)) throw new RangeError(`Cannot clip gradients as max must be > 0: current value is ${max}`);
   if (!(eps >= 0)) throw new RangeError(`Cannot clip gradients as eps must be ≥ 0: current value is ${eps}`);
+  const scaling = (updates: unknown, state: null): ReturnType<NonNullable<Transform<null>["scaling"]>> => {
+    const norm = globalNorm(updates);
+    const factor = max / (norm + eps);
+    return { factor: factor < 1 ? factor : 1, state, metrics: { grad_norm: norm } };
+  };
   return {
     init: () => null,
     update: (updates, state) => {
-      const norm = globalNorm(updates);
-      const factor = Math.min(1, max / (norm + eps));
-      const scaled = (g: Tensor): Tensor => {
-        const by = floats(scalar(factor, g.dtype));
-        return consume(g, (out) => kernels(g.dtype).zip("mul", out, by, out));
-      };
-      return { updates: factor < 1 ? treeMap(scaled, updates) : updates, state, metrics: { grad_norm: norm } };
+      const { factor, ...rest } = scaling(updates, state);
+      return { ...rest, updates: scaleUpdates(updates, factor) };
     },
+    scaling,
   };
 }

@@ -8,7 +8,7 @@ import { kernels } from "../kernels/provider.ts";
 import { tokenLogps } from "../model/logps.ts";
 import { type TrainedPart, trainedPart, withTrained } from "../model/trained.ts";
 import type { AdamwState } from "../optim/adamw.ts";
-import { applyUpdates, type Transform, type Updated } from "../optim/transform.ts";
+import { type Moved, moveParams, type Transform } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
 import { pack } from "../tensor/ragged.ts";
 import { copy, floats } from "../tensor/tensor.ts";
@@ -95,15 +95,12 @@ function updated(
   options: PpoUpdateOptions,
 ): Pick<Carry, "trained" | "optimizers"> & { readonly metrics: Metrics } {
   const of = ppoOptimizers(options);
-  const policy = of.policy.update(grads.policy, optimizers.policy, trained.policy);
-  const value = of.value.update(grads.value, optimizers.value, trained.value);
-  const named = ({ metrics }: Updated<unknown, unknown>): Metrics =>
+  const policy = moveParams(of.policy, grads.policy, { state: optimizers.policy, params: trained.policy });
+  const value = moveParams(of.value, grads.value, { state: optimizers.value, params: trained.value });
+  const named = ({ metrics }: Moved<unknown, unknown>): Metrics =>
     Object.fromEntries(Object.entries(metrics).map(([name, x]) => [`value/${name}`, x]));
   return {
-    trained: {
-      policy: applyUpdates(trained.policy, policy.updates),
-      value: applyUpdates(trained.value, value.updates),
-    },
+    trained: { policy: policy.params, value: value.params },
     optimizers: { policy: policy.state, value: value.state },
     metrics: { ...policy.metrics, ...named(value) },
   };

@@ -8,7 +8,7 @@ import { copyTrained, type TrainedPart, trainedPart, withTrained } from "../mode
 import { adamw, type AdamwOptions, type AdamwState } from "../optim/adamw.ts";
 import { clipByGlobalNorm } from "../optim/clip.ts";
 import { constantSchedule, cosineSchedule, linearSchedule, type Schedule } from "../optim/schedule.ts";
-import { applyUpdates, chain, type Transform } from "../optim/transform.ts";
+import { chain, moveParams, type Transform } from "../optim/transform.ts";
 import { divideMeans } from "../tensor/mean.ts";
 import { stepTokens } from "./chunks.ts";
 
@@ -139,9 +139,9 @@ export function update<Needs, Params, Name extends string>(
       const lossOf = objective.loss(state), base = objective.params(state);
       const ofTrained = (trained: TrainedPart, part: Int32Array): Loss => lossOf(withTrained(base, trained), part);
       const { loss, grads, metrics } = accumulateGrads(ofTrained)(params, parts(rows, microBatch));
-      const next = optimizerOf(options, steps).update(grads, optimizer, params);
+      const next = moveParams(optimizerOf(options, steps), grads, { state: optimizer, params });
       return {
-        carry: { params: applyUpdates(params, next.updates), optimizer: next.state, order },
+        carry: { params: next.params, optimizer: next.state, order },
         metrics: { loss, ...divideMeans(metrics), ...next.metrics, ...tokensOf(rows, objective.tokens?.(state)) },
         rows: Array.from(rows, (row) => objective.rows(state)[row]?.id as string),
       };

@@ -1,8 +1,10 @@
 import { assertEquals, assertLess } from "@std/assert";
 import { memoryUse, watchMemory } from "../../lib/kernels/memory.ts";
 import {
+  accumulateGrads,
   add,
   derive,
+  type Loss,
   mul,
   neg,
   reshape,
@@ -57,4 +59,19 @@ Deno.test("a primitive may send a value of the forward pass as a gradient: it st
     return add(square(y), half(y, y)); // dy: 2y + y
   };
   assertEquals(gradient(f, x).data.slice(), x.data.slice().map((v) => 3 * v));
+});
+
+Deno.test("gradients of a mean are those of the sum over the count, bit for bit, whether the walk divides or its end", () => {
+  const x = tensor([3], [0.1, -0.7, 1.3]);
+  const cubed = (p: { x: Tensor }, count: number): Loss => {
+    return { loss: { sum: sum(mul(p.x, square(p.x))), count }, metrics: {} };
+  };
+  const whole = valueAndGrad(cubed)({ x }, 1).grads.x.data;
+  for (const count of [2, 3, 64, 0.5, 1000]) {
+    const { loss, grads } = valueAndGrad(cubed)({ x }, count);
+    assertEquals([...grads.x.data], Array.from(whole, (g) => Math.fround(g / count)), `${count}`);
+    assertEquals(loss, valueAndGrad(cubed)({ x }, 1).loss / count);
+    const twice = accumulateGrads(cubed)({ x }, [count, count]);
+    assertEquals([...twice.grads.x.data], Array.from(whole, (g) => Math.fround(2 * g / (2 * count))), `${count} twice`);
+  }
 });

@@ -25,16 +25,16 @@ Deno.test("sumOfSquares() takes arrays in order", () => {
   assertEquals(wasm.sumOfSquares(xs.toReversed()), 1e16 + 4);
 });
 
-/** The arrays of parameters of these lengths after two steps of a provider. */
+/** The arrays of parameters of these lengths after two steps of a provider, which clips, and moves in the second. */
 function twoSteps({ adamw }: Kernels<Floats>, convert: (x: Float32Array) => Floats): readonly Floats[] {
   const draw = uniform(6);
   const params = lengths.map((n, i): AdamwArrays<Floats> => {
     const [g, m, p] = [random(n, draw), random(n, draw), random(n, draw)].map(convert) as [Floats, Floats, Floats];
     return { g, m, v: convert(random(n, draw).map((x) => 1.5 + x)), p, decay: i % 2 === 0 ? 0.3 : 0 };
   });
-  const step = { rate: 0.5, beta1: 0.9, beta2: 0.999, eps: 1e-8, correction1: 0.1, correction2: 0.001 };
-  adamw(params, step);
-  adamw(params, { ...step, rate: 0.25, correction1: 0.19, correction2: 0.002 });
+  const step = { factor: 0.75, rate: 0.5, beta1: 0.9, beta2: 0.999, eps: 1e-8, correction1: 0.1, correction2: 0.001 };
+  adamw(params, { ...step, into: "g" });
+  adamw(params, { ...step, into: "p", rate: 0.25, correction1: 0.19, correction2: 0.002 });
   return params.flatMap(({ g, m, v, p }) => [g, m, v, p]);
 }
 
@@ -45,7 +45,8 @@ Deno.test("adamw() meets the reference in f64 over all parameters, each with its
 
 Deno.test("a parameter's numbers after adamw() do not depend on where they stand, nor on the others", () => {
   const draw = uniform(7);
-  const step = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  const numbers = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  const step = { ...numbers, factor: 1, into: "g" } as const;
   const arrays = [0, 1, 2, 3].map(() => random(50_000, draw).map(Math.abs) as Float32Array);
   const made = (start: number, length: number): AdamwArrays<Floats> => {
     const [g, m, v, p] = arrays.map((x) => shared(x.subarray(start, start + length)));
@@ -56,5 +57,26 @@ Deno.test("a parameter's numbers after adamw() do not depend on where they stand
   wasm.adamw([made(3, 40_000), part, made(5, 9)], step);
   for (const name of ["g", "m", "v", "p"] as const) {
     assertEquals([...part[name]], [...whole[name].subarray(16_381, 16_388)], name);
+  }
+});
+
+Deno.test("adamw() into p is: gradients times the factor, adamw() into g, and p + g, bit for bit", () => {
+  const draw = uniform(8);
+  const numbers = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  const [g, m, v, p] = [0, 1, 2, 3].map(() => random(70_001, draw).map(Math.abs) as Float32Array);
+  const made = (g: Float32Array): AdamwArrays<Floats> => {
+    return { g: shared(g), m: shared(m!), v: shared(v!), p: shared(p!), decay: 0.1 };
+  };
+  const factor = Math.fround(0.3);
+  for (const provider of [wasm, reference]) {
+    const [moved, updated] = [made(g!), made(g!.map((x) => factor * x))];
+    provider.adamw([moved], { ...numbers, factor, into: "p" });
+    provider.adamw([updated], { ...numbers, factor: 1, into: "g" });
+    provider.axpy(1, updated.g, updated.p, updated.p);
+    if (provider === wasm) {
+      for (const name of ["m", "v", "p"] as const) assertEquals(moved[name], updated[name], name);
+    }
+    assert(distance(moved.p, updated.p, 0.1) < 1e-6);
+    assertEquals(moved.g, shared(g!));
   }
 });

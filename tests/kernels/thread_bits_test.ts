@@ -131,7 +131,7 @@ function elementwise(): readonly Kernel[] {
     write(kernels, out);
     return out;
   };
-  const step = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
+  const numbers = { rate: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-8, correction1: 0.1, correction2: 0.01 };
   return [
     ...(["neg", "exp", "log", "square", "sigmoid", "relu", "logSigmoid"] as const).map((op) =>
       outputs((kernels, [out]) => kernels.map(op, x, out))
@@ -163,11 +163,13 @@ function elementwise(): readonly Kernel[] {
       return [new Float32Array(Float64Array.of(sum).buffer)];
     },
     (kernels) => {
-      const params = [x, y, z].map((g, i) => {
-        return { g: shared(g), m: shared(y), v: shared(z.map(Math.abs)), p: x, decay: 0.1 * i };
+      return (["g", "p"] as const).flatMap((into) => {
+        const params = [x, y, z].map((g, i) => {
+          return { g: shared(g), m: shared(y), v: shared(z.map(Math.abs)), p: shared(x), decay: 0.1 * i };
+        });
+        kernels.adamw(params, { ...numbers, factor: 0.7, into });
+        return params.flatMap(({ g, m, v, p }) => [g, m, v, p]);
       });
-      kernels.adamw(params, step);
-      return params.flatMap(({ g, m, v }) => [g, m, v]);
     },
   ];
 }

@@ -3,7 +3,7 @@ import { memoryUse } from "../../lib/kernels/memory.ts";
 import { adamw } from "../../lib/optim/adamw.ts";
 import { clipByGlobalNorm, globalNorm } from "../../lib/optim/clip.ts";
 import { constantSchedule, cosineSchedule, dpoAuthorsWarmup, linearSchedule } from "../../lib/optim/schedule.ts";
-import { applyUpdates, chain, type Transform } from "../../lib/optim/transform.ts";
+import { applyUpdates, chain, moveParams, type Transform } from "../../lib/optim/transform.ts";
 import { fold, key, normal } from "../../lib/tensor/random.ts";
 import { scope } from "../../lib/tensor/scope.ts";
 import { copy, type Tensor, tensor, zeros } from "../../lib/tensor/tensor.ts";
@@ -95,6 +95,48 @@ Deno.test("a step consumes gradients, state and params: the old ones throw, the 
     for (const [, leaf] of leaves(old)) assertThrows(() => leaf.data, TypeError, "consumed by an update");
   }
   assertEquals(numbers(moved), numbers(random(0)).map((x, i) => x + (numbers(updates)[i] as number)));
+});
+
+/** Plain descent, which says nothing of scaling or moving. */
+const descent: Transform<null> = {
+  init: () => null,
+  update: (grads, state) => ({
+    updates: treeMap((g) => tensor(g.shape, [...g.data].map((x) => -0.5 * x), g.dtype), grads),
+    state,
+    metrics: {},
+  }),
+};
+
+Deno.test("moveParams() is update() and applyUpdates() to the last bit, state and metrics too, for any chain", () => {
+  const factor = 0.3;
+  const scaled = (tree: Params): Params =>
+    treeMap((g) => tensor(g.shape, [...g.data].map((x) => factor * x), "f64"), tree);
+  const all = [
+    chain(clipByGlobalNorm(0.1), adamw({ lr: 0.1, weightDecay: 0.1 })),
+    chain(clipByGlobalNorm(0.1), clipByGlobalNorm(0.07), chain(adamw({ lr: 0.1 }))), // both cut
+    chain(descent, clipByGlobalNorm(0.1)),
+    chain(clipByGlobalNorm(0.1), descent),
+    chain(clipByGlobalNorm(0.1)),
+    chain(),
+    descent,
+  ] as readonly unknown[] as readonly Transform<unknown>[];
+  for (const transform of all) {
+    const [params, grads] = [random(0), random(1)];
+    const moved = moveParams(transform, grads, { params, state: transform.init(params), factor });
+    const next = transform.update(scaled(random(1)), transform.init(random(0)), random(0));
+    assertEquals(numbers(moved.params), numbers(applyUpdates(random(0), next.updates)));
+    assertEquals(moved.metrics, next.metrics);
+    assertEquals(numbers(moved.state), numbers(next.state));
+    for (const [, leaf] of leaves(params)) assertThrows(() => leaf.data, TypeError, "consumed by an update");
+  }
+});
+
+Deno.test("a gradient that is not finite is not clipped in moveParams() either: the params show it", () => {
+  const optimizer = chain(clipByGlobalNorm(1), adamw({ lr: 0.1 }));
+  const params = { w: tensor([2], [1, 2], "f64") };
+  const next = moveParams(optimizer, { w: tensor([2], [NaN, 1], "f64") }, { params, state: optimizer.init(params) });
+  assertEquals(next.metrics, { grad_norm: NaN, learning_rate: 0.1 });
+  assertEquals([...next.params.w.data].map((x) => Math.round(100 * x) / 100), [NaN, 1.9]);
 });
 
 Deno.test("a state made by init() shares no memory with the params", () => {

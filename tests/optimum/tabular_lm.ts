@@ -4,7 +4,7 @@
  */
 import { chosenLogProbs, gatherRows } from "../../lib/grad/layers.ts";
 import { type Loss, valueAndGrad } from "../../lib/grad/value_and_grad.ts";
-import { applyUpdates, type Transform } from "../../lib/optim/transform.ts";
+import { moveParams, type Transform } from "../../lib/optim/transform.ts";
 import { scope } from "../../lib/tensor/scope.ts";
 import { type Dtype, type Tensor, tensor } from "../../lib/tensor/tensor.ts";
 import { treeMap } from "../../lib/tensor/tree.ts";
@@ -74,8 +74,7 @@ export function descend<P, S>(
 ): Learner<P, S> {
   return scope(() => {
     const { grads } = valueAndGrad(loss)(params);
-    const next = optimizer.update(grads, state, params);
-    return { params: applyUpdates(params, next.updates), state: next.state };
+    return moveParams(optimizer, grads, { params, state });
   });
 }
 

@@ -1,7 +1,7 @@
 /** The module of all kernels, emitted for the engine at hand, over the shared memory. */
 
 import type { Half } from "../half.ts";
-import type { BinaryOp } from "../kernels.ts";
+import type { AdamStep, BinaryOp } from "../kernels.ts";
 import { buffer } from "../address_space.ts";
 import { f32x4, func, v128 } from "./assembler.ts";
 import * as attention from "./attention.ts";
@@ -37,7 +37,6 @@ const named = {
   sumsOfSquares: optimizer.sumsOfSquares,
   siluGate: elementwise.siluGate,
   siluGateBackward: elementwise.siluGateBackward,
-  adamw: optimizer.adamw,
   softcap: gelu.softcap,
   softcapBackward: gelu.softcapBackward,
   gatherRows: rows.gatherRows,
@@ -56,6 +55,7 @@ const named = {
 export type Name =
   | keyof typeof named
   | `widen_${Half}`
+  | `adamw_${AdamStep["into"]}`
   | gelu.GeluName
   | `map_${typeof elementwise.unaryOps[number]}`
   | `zip_${BinaryOp}_${elementwise.ZipForm}`;
@@ -78,7 +78,14 @@ export function detectTarget(
 
 /** The module's bytes. */
 export function emit(target: Target, memory: Memory = limits()): Uint8Array<ArrayBuffer> {
-  const funcs = [...Object.values(named), ...widens, ...elementwise.maps, ...elementwise.zips, ...gelu.gelus];
+  const funcs = [
+    ...Object.values(named),
+    ...widens,
+    ...optimizer.adamws,
+    ...elementwise.maps,
+    ...elementwise.zips,
+    ...gelu.gelus,
+  ];
   return encodeModule(funcs, target, memory);
 }
 

@@ -47,10 +47,11 @@ export const sumsOfSquares: Func = func("sumsOfSquares", {
   ]);
 });
 
-/** One step of AdamW on each stretch of the list; the corrections are given as their inverses, the rate negative. */
-export const adamw: Func = func("adamw", {
+/** What a step of AdamW takes; the corrections are given as their inverses, the rate negative. */
+const adamwParams = {
   list: "address",
   count: "address",
+  factor: "f32",
   beta1: "f32",
   rest1: "f32", // 1 − beta1
   beta2: "f32",
@@ -59,33 +60,42 @@ export const adamw: Func = func("adamw", {
   inverse1: "f32",
   inverse2: "f32",
   rate: "f32",
-}, ({ list, count, ...numbers }, local) => {
-  const [entry, i, bytes] = [local("address"), local("address"), local("address")];
-  const [g, m, v, p] = [0, 1, 2, 3].map(() => local("address")) as [
-    ...[Local<"address">, Local<"address">, Local<"address">, Local<"address">],
-  ];
-  const [first, second, gradient, decay] = [local("v128"), local("v128"), local("v128"), local("v128")];
-  const all = Object.entries(numbers).map(([name, x]) => ({ name, x, vector: local("v128") }));
-  const of = (name: keyof typeof numbers): Vector => all.find((number) => number.name === name)!.vector;
-  const direction = (): Vector =>
-    div(mul(first, of("inverse1")), add(f32x4.sqrt(mul(second, of("inverse2"))), of("eps")));
-  return [
-    all.map(({ x, vector }) => vector.set(f32x4.splat(x as Value<"f32">))),
-    loop(entry, 0, count, 1, [
-      [g, m, v, p, bytes].map((field, at) => field.set(address.load32(list, 4 * at))),
-      decay.set(v128.load32Splat(list, 20)),
-      eachVector(i, bytes, ({ load, store }) => [
-        gradient.set(load(address.add(g, i))),
-        first.set(madd(of("beta1"), load(address.add(m, i)), mul(of("rest1"), gradient))),
-        second.set(madd(of("beta2"), load(address.add(v, i)), mul(mul(of("rest2"), gradient), gradient))),
-        store(address.add(m, i), first),
-        store(address.add(v, i), second),
-        store(address.add(g, i), madd(decay, load(address.add(p, i)), mul(direction(), of("rate")))),
+} as const;
+
+/** One step of AdamW on each stretch of the list: the update over the gradient, or added to the parameter. */
+const adamwInto = (into: AdamStep["into"]): Func =>
+  func(`adamw_${into}`, adamwParams, ({ list, count, ...numbers }, local) => {
+    const [entry, i, bytes] = [local("address"), local("address"), local("address")];
+    const [g, m, v, p] = [0, 1, 2, 3].map(() => local("address")) as [
+      ...[Local<"address">, Local<"address">, Local<"address">, Local<"address">],
+    ];
+    const [first, second, gradient, decay] = [local("v128"), local("v128"), local("v128"), local("v128")];
+    const [parameter, update] = [local("v128"), local("v128")];
+    const all = Object.entries(numbers).map(([name, x]) => ({ name, x, vector: local("v128") }));
+    const of = (name: keyof typeof numbers): Vector => all.find((number) => number.name === name)!.vector;
+    const direction = (): Vector =>
+      div(mul(first, of("inverse1")), add(f32x4.sqrt(mul(second, of("inverse2"))), of("eps")));
+    return [
+      all.map(({ x, vector }) => vector.set(f32x4.splat(x as Value<"f32">))),
+      loop(entry, 0, count, 1, [
+        [g, m, v, p, bytes].map((field, at) => field.set(address.load32(list, 4 * at))),
+        decay.set(v128.load32Splat(list, 20)),
+        eachVector(i, bytes, ({ load, store }) => [
+          gradient.set(mul(of("factor"), load(address.add(g, i)))),
+          first.set(madd(of("beta1"), load(address.add(m, i)), mul(of("rest1"), gradient))),
+          second.set(madd(of("beta2"), load(address.add(v, i)), mul(mul(of("rest2"), gradient), gradient))),
+          store(address.add(m, i), first),
+          store(address.add(v, i), second),
+          parameter.set(load(address.add(p, i))),
+          update.set(madd(decay, parameter, mul(direction(), of("rate")))),
+          into === "g" ? store(address.add(g, i), update) : store(address.add(p, i), add(parameter, update)),
+        ]),
+        list.set(address.add(list, ENTRY.adamw)),
       ]),
-      list.set(address.add(list, ENTRY.adamw)),
-    ]),
-  ];
-});
+    ];
+  });
+
+export const adamws: readonly Func[] = [adamwInto("g"), adamwInto("p")];
 
 /** A part of an array, in floats. */
 interface Stretch {
@@ -123,14 +133,16 @@ export function optimizers({ run }: Team): Pick<Kernels<Floats>, "sumOfSquares" 
         writeEntries(list, params, { parts, rate: step.rate });
         const args = [from(list, ENTRY.adamw), sizeOf(1), ...numbersOf(step)];
         const floats = params.reduce((n, { g }) => n + g.length, 0);
-        if (parts.length > 0) run("adamw", args, { units: parts.length, cost: COST.adamw * floats / parts.length });
+        if (parts.length > 0) {
+          run(`adamw_${step.into}`, args, { units: parts.length, cost: COST.adamw * floats / parts.length });
+        }
       }),
   };
 }
 
 /** The numbers of a step as the kernel takes them. */
-const numbersOf = ({ rate, beta1, beta2, eps, correction1, correction2 }: AdamStep): readonly number[] => [
-  ...[beta1, 1 - beta1, beta2, 1 - beta2, eps],
+const numbersOf = ({ factor, rate, beta1, beta2, eps, correction1, correction2 }: AdamStep): readonly number[] => [
+  ...[factor, beta1, 1 - beta1, beta2, 1 - beta2, eps],
   ...[1 / correction1, 1 / correction2, -rate],
 ];
 
