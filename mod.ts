@@ -58,7 +58,7 @@ export { type LowRank, lowRankLinear, scaleColumns } from "./lib/grad/low_rank.t
 export { entropies } from "./lib/grad/entropies.ts";
 export type { LogitOptions } from "./lib/grad/logits.ts";
 export { accumulateGrads, type Gradient, type Loss, valueAndGrad } from "./lib/grad/value_and_grad.ts";
-export { derive, type Vjp } from "./lib/grad/primitive.ts";
+export { derive, type RowGradient, type Vjp } from "./lib/grad/primitive.ts";
 export { checkGrads, type GradientCheck } from "./lib/grad/check_grads.ts";
 
 // Models: one decoder described by data, log-probabilities of completions, generation.

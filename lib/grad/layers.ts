@@ -131,12 +131,7 @@ export function gatherRows(table: Tensor | HalfTensor, ids: Int32Array): Tensor 
   if (isHalf(table)) return widenedRows(table, ids, dim);
   const k = kernels(table.dtype);
   const out = build(table.dtype, [ids.length, dim], (o) => k.gatherRows(floats(table), ids, o, dim));
-  return derive(out, [table], (g) => [
-    like(table, (dTable) => {
-      dTable.fill(0);
-      k.scatterAddRows(floats(g), ids, dTable, dim);
-    }),
-  ]);
+  return derive(out, [table], (g) => [{ rows: g, ids }]);
 }
 
 /**

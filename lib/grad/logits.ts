@@ -87,7 +87,8 @@ export function logits(
     });
   };
   const backward = (use: UseLogits, needHead: boolean): readonly [Tensor, Tensor | undefined] => {
-    const dHidden = empty(dtype, hidden.shape), dHead = needHead ? zeros(dtype, head.shape) : undefined;
+    const dHidden = empty(dtype, hidden.shape);
+    const dHead = needHead ? (chunks.length > 0 ? empty : zeros)(dtype, head.shape) : undefined;
     const backwards = uncapped(use);
     forward((chunk, start, end) => {
       backwards(chunk, start, end);
@@ -95,7 +96,8 @@ export function logits(
       const [x, dx] = [h, floats(dHidden)].map((all) => all.subarray(start * dim, end * dim)) as [Floats, Floats];
       products.backward(n, chunk, dx);
       if (dHead !== undefined) {
-        k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, 1);
+        const beta = start === 0 ? 0 : 1;
+        k.gemm(vocab, dim, n, chunk, transposed(vocab), x, asStored(dim), floats(dHead), dim, beta);
       }
     });
     kept.length = 0; // they are gradients now

@@ -10,7 +10,18 @@ import type { Tensor } from "../tensor/tensor.ts";
  * Vector–Jacobian product: from the gradient of the result to the gradients of its parents, in their order.
  * Parents whose `needs` is false may be left undefined.
  */
-export type Vjp = (g: Tensor, needs: readonly boolean[]) => readonly (Tensor | undefined)[];
+export type Vjp = (g: Tensor, needs: readonly boolean[]) => readonly (Tensor | RowGradient | undefined)[];
+
+/**
+ * The gradient of a table `[V, d]` of which a few rows were read: Σ rows[i] in row ids[i], and 0 elsewhere. It is added to
+ * another gradient without ever existing as a table.
+ */
+export interface RowGradient {
+  /** `[T, d]` */
+  readonly rows: Tensor;
+  /** `[T]` */
+  readonly ids: Int32Array;
+}
 
 /** Where a traced tensor came from; a leaf has no parents. */
 export interface Node {

@@ -17,7 +17,7 @@ import {
 } from "../tensor/tensor.ts";
 import { scope } from "../tensor/scope.ts";
 import { treeMap } from "../tensor/tree.ts";
-import { type Node, nodeOf, traceLeaf } from "./primitive.ts";
+import { type Node, nodeOf, type RowGradient, traceLeaf } from "./primitive.ts";
 
 /** What a loss returns: a differentiable sum with its count, divided once, and metrics under the field's names. */
 export interface Loss {
@@ -64,11 +64,41 @@ function addInto(a: Tensor, b: Tensor): Tensor {
   return consume(a, (out) => kernels(a.dtype).zip("add", out, floats(b), out));
 }
 
+/** The gradient of a table of this shape, in memory of its own. */
+function asTable({ rows, ids }: RowGradient, shape: readonly number[]): Tensor {
+  return build(rows.dtype, shape, (out) => {
+    out.fill(0);
+    kernels(rows.dtype).scatterAddRows(floats(rows), ids, out, rows.shape[1] as number);
+  });
+}
+
+/** a + `asTable`, bit for bit, in the memory of `a`: rows that have one id are summed first. */
+function addRowsInto(a: Tensor, { rows, ids }: RowGradient): Tensor {
+  const { scatterAddRows } = kernels(a.dtype), dim = rows.shape[1] as number;
+  const places = new Map<number, number>();
+  const placeOf = Int32Array.from(ids, (id) => {
+    const place = places.get(id) ?? places.size;
+    places.set(id, place);
+    return place;
+  });
+  const sums = asTable({ rows, ids: placeOf }, [places.size, dim]);
+  const sum = consume(a, (out) => scatterAddRows(floats(sums), Int32Array.from(places.keys()), out, dim));
+  dispose(sums);
+  return sum;
+}
+
+type Contribution = Tensor | RowGradient;
+
 /** What a node sends its parents, and which of it is new memory: the rest are values of the forward pass, or g itself. */
-function contributionsOf({ parents, vjp }: Node, g: Tensor): readonly [readonly (Tensor | undefined)[], Set<Tensor>] {
-  let inside: readonly (Tensor | undefined)[] = [];
+function contributionsOf(
+  { parents, vjp }: Node,
+  g: Tensor,
+): readonly [readonly (Contribution | undefined)[], Set<Tensor>] {
+  let inside: readonly (Contribution | undefined)[] = [];
   const sent = scope(() => inside = vjp(g, parents.map((p) => nodeOf(p) !== undefined)));
-  return [sent, new Set(sent.filter((c, i): c is Tensor => c !== undefined && c !== inside[i]))];
+  const tensorOf = (c?: Contribution): Tensor | undefined => c !== undefined && "ids" in c ? c.rows : c;
+  const fresh = sent.map(tensorOf).filter((t, i): t is Tensor => t !== undefined && t !== tensorOf(inside[i]));
+  return [sent, new Set(fresh)];
 }
 
 /**
@@ -88,12 +118,16 @@ export function backward(root: Tensor, gradient: Tensor): ReadonlyMap<Tensor, Te
     holders.set(addressOf(g), 1);
     return g;
   };
-  const send = (to: Tensor, g: Tensor): void => {
+  const send = (to: Tensor, contribution: Contribution): void => {
     const before = grads.get(to);
-    if (before === undefined) hold(g, 1);
     const alone = before !== undefined && holders.get(addressOf(before)) === 1;
+    if (alone && "ids" in contribution) return void grads.set(to, addRowsInto(before, contribution));
+    const isRows = "ids" in contribution, g = isRows ? made(asTable(contribution, to.shape)) : contribution;
+    if (before === undefined && !isRows) hold(g, 1);
     grads.set(to, before === undefined ? g : alone ? addInto(before, g) : made(plus(before, g)));
-    if (before !== undefined && !alone) hold(before, -1);
+    if (before === undefined) return;
+    if (isRows) hold(g, -1);
+    if (!alone) hold(before, -1);
   };
   for (const t of inOrder(root).toReversed()) {
     const node = nodeOf(t) as Node, g = grads.get(t);

@@ -83,13 +83,21 @@ export function realTokens(rows: readonly TokenPair[]): number {
 export const realTokensOf = (rows: readonly TokenPair[], size: number) => (step: number): number =>
   realTokens(rows.slice(step * size, (step + 1) * size));
 
-/** What `dpoUpdate` begins with: a fresh model, pairs, and a reference whose log-probs are all 0. */
+/**
+ * What `dpoUpdate` begins with: a fresh model, pairs, and a reference that finds all tokens equally probable, as the model
+ * nearly does. With log-probs far from the model's the loss is saturated, and gradients are subnormal numbers, with which
+ * processors compute a hundred times slower.
+ */
 export const dpoGiven = (config: DecoderConfig, rows: readonly TokenPair[]): object => ({
   config,
   policy: initDecoder(key(1), config),
   rows,
   heldOutRows: [],
-  refLogps: new Float64Array(2 * rows.length),
+  refLogps: Float64Array.from(
+    rows.flatMap(({ chosen, rejected }) =>
+      [chosen, rejected].map(({ length }) => -length * Math.log(config.vocabSize))
+    ),
+  ),
   tokenizer: trainTokenizer([], { vocabSize: 259, specialTokens: ["<|end|>", "<|user|>", "<|assistant|>"] }),
 });
 

@@ -62,3 +62,20 @@ Deno.test("logits that were kept give the gradients of logits that are made agai
     assertEquals(run(true), run(false));
   }
 });
+
+Deno.test("the head's gradient is Σ g·h over the rows of all chunks, and 0 where there are none", () => {
+  const { params: { h, w } } = problem(300, 50);
+  const [, gradient] = logits(h, w).backward((z, start, end) => {
+    z.forEach((_, i) => z[i] = (start + Math.floor(i / 50)) % 2 === i % 50 % 2 ? 1 : 0);
+    assertLess(end - start, 129);
+  }, true);
+  for (let v = 0; v < 50; v++) {
+    for (let d = 0; d < 4; d++) {
+      let sum = 0;
+      for (let row = v % 2; row < 300; row += 2) sum += h.data[4 * row + d] as number;
+      assertLess(Math.abs((gradient as Tensor).data[4 * v + d]! - sum), 1e-4, `${v}, ${d}`);
+    }
+  }
+  const none = logits(tensor([0, 4], []), w).backward(() => {}, true)[1] as Tensor;
+  assertEquals([...none.data], Array(200).fill(0));
+});

@@ -4,6 +4,8 @@ import {
   accumulateGrads,
   add,
   derive,
+  gatherRows,
+  linear,
   type Loss,
   mul,
   neg,
@@ -74,4 +76,45 @@ Deno.test("gradients of a mean are those of the sum over the count, bit for bit,
     const twice = accumulateGrads(cubed)({ x }, [count, count]);
     assertEquals([...twice.grads.x.data], Array.from(whole, (g) => Math.fround(2 * g / (2 * count))), `${count} twice`);
   }
+});
+
+/** A table of 16 MiB whose rows are read by number, some again and again, and multiplied by. */
+const V = 1 << 18, D = 16;
+const table = tensor([V, D], Float64Array.from({ length: V * D }, (_, i) => Math.sin(i)));
+const states = tensor([3, D], Float64Array.from({ length: 3 * D }, (_, i) => Math.cos(i)));
+const ids = Int32Array.of(7, 900, 7, 3, 7, V - 1, 900);
+const weights = tensor([ids.length, D], Float64Array.from({ length: ids.length * D }, (_, i) => Math.cos(i * i)));
+const read = (w: Tensor): Tensor => sum(mul(gatherRows(w, ids), weights));
+const multiplied = (w: Tensor): Tensor => sum(square(linear(states, w)));
+const gradientOf = (f: (w: Tensor) => Tensor): Float32Array =>
+  valueAndGrad((p: { w: Tensor }) => ({ loss: { sum: f(p.w), count: 1 }, metrics: {} }))({ w: table }).grads.w.data
+    .slice() as Float32Array;
+
+Deno.test("rows read from a table join its gradient bit for bit as a table of them would, whichever comes first", () => {
+  const rows = new Float32Array(V * D);
+  ids.forEach((id, i) => {
+    for (let d = 0; d < D; d++) rows[id * D + d]! += weights.data[i * D + d]!;
+  });
+  const other = gradientOf(multiplied);
+  const differences = (f: (w: Tensor) => Tensor): number =>
+    gradientOf(f).reduce((n, g, i) => n + (g === Math.fround(rows[i]! + other[i]!) ? 0 : 1), 0);
+  assertEquals(differences((w) => add(read(w), multiplied(w))), 0);
+  assertEquals(differences((w) => add(multiplied(w), read(w))), 0);
+  assertEquals(gradientOf(read), rows);
+});
+
+Deno.test("rows read from a table that is multiplied by take no second table in the walk", () => {
+  const peak = (f: (w: Tensor) => Tensor): number =>
+    scope(() => {
+      const before = memoryUse().bytes;
+      watchMemory();
+      gradientOf(f);
+      return memoryUse().highWater - before;
+    });
+  const tied = (w: Tensor): Tensor => { // the rows that are read come first, and last in the walk
+    const x = gatherRows(w, ids);
+    return sum(square(linear(x, w)));
+  };
+  const linearAlone = (w: Tensor): Tensor => sum(square(linear(weights, w)));
+  assertLess(peak(tied), peak(linearAlone) + 8 * MIB);
 });
