@@ -30,10 +30,35 @@ Deno.test("other threads do take parts", () => {
   assert(done.every((parts) => parts === 16 || parts === 1), `${done}`);
 });
 
+Deno.test("small work is shared with threads that look for some, and none of them is woken for it", () => {
+  let sleeping: Int32Array | undefined;
+  /** A thread that takes no parts. */
+  const start = ({ memory, words, place }: Start): Thread => {
+    sleeping = new Int32Array(memory.buffer, words + 4 * place.asleep, 1);
+    return { terminate: () => {} };
+  };
+  const team = openTeam(module, { threads: 2, start, reluctance: 0 });
+  const [x, mark] = [shared([1]), zeros(1)];
+  /** Each part adds 1. */
+  const parts = (nanoseconds: number, whole?: number): number => {
+    const [before, at] = [mark[0]!, mark.byteOffset];
+    const work = { units: 16, cost: nanoseconds / 16, ...whole === undefined ? {} : { parts: whole } };
+    team.run("axpy", [1, x.byteOffset, at, at, 4], work);
+    return mark[0]! - before;
+  };
+  assertEquals([parts(10_000), parts(13_000), parts(40_000), parts(1e6)], [1, 2, 6, 16]);
+  assertEquals(parts(40_000, 1), 1, "a library's small work stays whole, whoever sleeps");
+  sleeping![0] = 1;
+  assertEquals([parts(10_000), parts(13_000), parts(59_000), parts(61_000)], [1, 1, 1, 10]);
+  team.close();
+});
+
 Deno.test("work is cut at whole steps, from 0 to its end, into parts that are worth it", () => {
   assertEquals(partsOf({ units: 10, cost: 1 }, 4), [0, 10]);
   assertEquals(partsOf({ units: 10, cost: 1e6 }, 1), [0, 1, 2, 3, 5, 6, 7, 8, 10]);
   assertEquals(partsOf({ units: 10, cost: 1e6, align: 4 }, 4), [0, 4, 8, 10]);
+  assertEquals(partsOf({ units: 10, cost: 3_800 }, 2).length, 1 + 6); // 38 µs: six parts of 6 µs
+  assertEquals(partsOf({ units: 10, cost: 3_800 }, 4).length, 1 + 4); // and four, as many for each thread
   assertEquals(partsOf({ units: 9, cost: 1e6, cuts: [0, 1, 8, 9] }, 4), [0, 1, 8, 9]);
 });
 

@@ -7,7 +7,7 @@ import { buffer, memory } from "../address_space.ts";
 import { allocateForever } from "../memory.ts";
 import type { Name } from "./module.ts";
 import { openPace } from "./pace.ts";
-import { type Argument, PARTS, partsOf, SMALL, valueOf, type Work } from "./work.ts";
+import { type Argument, PARTS, partsOf, SMALL, valueOf, WAKING, type Work } from "./work.ts";
 import {
   type Callee,
   type Desk,
@@ -30,10 +30,10 @@ const MAX_ARGUMENTS = 32;
 const RELUCTANCE = 50_000_000;
 
 /**
- * Looks at the control block before a thread sleeps: some 75 microseconds, as between two products of a token or a step
- * there is less, and to wake a thread takes as long.
+ * Looks at the control block before a thread sleeps: some 300 microseconds, as between the last product of a token and the
+ * first of the next there is less, and whoever sleeps then misses the small ones.
  */
-const LOOKS = 1_500;
+const LOOKS = 6_000;
 
 /** Milliseconds in which no part is finished, after which a thread is taken for dead; they are slept in naps. */
 const LIMIT = 10_000;
@@ -165,8 +165,11 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     for (const thread of others ?? []) thread.terminate();
     others = [];
   };
+  const sleep = (): boolean => others !== undefined && Atomics.load(desk.words, PLACE.asleep) >= others.length;
+  /** Whether a work is large enough to be shared: a library may round by its parts, which do not depend on who sleeps. */
+  const isWorth = (cost: number, isOwn = true): boolean => cost >= WAKING || isOwn && cost >= SMALL && !sleep();
   const shares = (cost: number): boolean => {
-    if (cost < SMALL) return false;
+    if (!isWorth(cost)) return false;
     if (others === undefined && (seen += cost) > reluctance) {
       const { elsewhere } = callee ?? {};
       others = startOthers({ module, memory: memory(), ...at, place: PLACE, looks: LOOKS, elsewhere }, threads, start);
@@ -185,7 +188,7 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     if (desk.words[PLACE.failed] === 1) throw new RangeError(`Cannot finish ${name} as it reached beyond the memory`);
   };
   const alone = (name: string, args: readonly Argument[], work: Work): void => {
-    if (work.parts === undefined || work.units * work.cost < SMALL) {
+    if (work.parts === undefined || work.units * work.cost < WAKING) {
       return void all[name]!(...args.map((arg) => valueOf(arg, 0, work.units)));
     }
     const bounds = partsOf(work, threads);
@@ -196,7 +199,8 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
   const mayShare = (name: string): boolean => name !== CALLEE || callee?.elsewhere !== undefined;
   const run = (name: Name | typeof CALLEE, args: readonly Argument[], work: Work): void => {
     const cost = work.units * work.cost;
-    if (cost < SMALL || others?.length === 0 || !mayShare(name)) return alone(name, args, work);
+    const isWorthIt = others?.length !== 0 && isWorth(cost, work.parts === undefined) && mayShare(name);
+    if (!isWorthIt) return alone(name, args, work);
     const began = performance.now();
     (shares(cost) ? share : alone)(name, args, work);
     if (others !== undefined) pace.note(cost, performance.now() - began);

@@ -55,22 +55,26 @@ export interface Work {
   readonly parts?: number;
 }
 
-/** Nanoseconds of work below which sharing costs more than it saves. */
-export const SMALL = 60_000;
+/** Nanoseconds of work below which sharing it costs more than it saves, with threads that look for work. */
+export const SMALL = 12_000;
 
-/** Nanoseconds of a part at least. */
-const PART = 15_000;
+/** Nanoseconds of work that is worth waking a thread for, which takes about as long. */
+export const WAKING = 60_000;
+
+/** Nanoseconds of a part at least: to take one costs a few hundred. */
+const PART = 6_000;
 
 /** Parts for each thread at most, so that a slow thread can take fewer than the others. */
 export const PARTS = 8;
 
-/** The bounds of the parts, of about the same number of units each. */
+/** The bounds of the parts, of about the same number of units each, and of equally many for each thread. */
 export function partsOf(
   { units, cost, align = 1, cuts, parts: most = PARTS }: Work,
   threads: number,
 ): readonly number[] {
   const places = cuts === undefined ? Math.ceil(units / align) : cuts.length - 1;
-  const parts = Math.max(1, Math.min(places, threads * most, Math.floor(units * cost / PART)));
+  const worth = Math.max(1, Math.min(places, threads * most, Math.floor(units * cost / PART)));
+  const parts = worth < threads ? worth : worth - worth % threads;
   const bound = (place: number): number => cuts === undefined ? Math.min(place * align, units) : cuts[place]!;
   return Array.from({ length: parts + 1 }, (_, i) => bound(Math.floor(i * places / parts)));
 }

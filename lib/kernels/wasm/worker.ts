@@ -8,9 +8,10 @@
 
 /**
  * Places in the control block, in words: parts left, parts not done, whether one failed, the kernel, its number of
- * arguments, and the bounds of the parts. What many threads write stands in cache lines of its own.
+ * arguments, how many threads sleep, and the bounds of the parts. What many threads write stands in cache lines of its
+ * own.
  */
-export const PLACE = { left: 0, pending: 16, failed: 32, kernel: 33, count: 34, bounds: 48 } as const;
+export const PLACE = { left: 0, pending: 16, failed: 32, kernel: 33, count: 34, asleep: 48, bounds: 64 } as const;
 
 /** Numbers of an argument: `base + first·a + last·b + thread·c`. */
 export const TERMS = 4;
@@ -93,7 +94,9 @@ export function serve(start: Given, take: typeof takeParts, open?: Open): never 
   const { pause = () => {} } = Atomics as { readonly pause?: () => void };
   for (;;) {
     for (let i = 0; i < looks && Atomics.load(words, place.left) === 0; i++) pause();
+    Atomics.add(words, place.asleep, 1);
     Atomics.wait(words, place.left, 0);
+    Atomics.sub(words, place.asleep, 1);
     take(desk, kernels, start.thread);
   }
 }
