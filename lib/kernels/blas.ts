@@ -16,6 +16,7 @@ import {
   type Library,
   type LibraryOptions,
   openElsewhere,
+  partsEach,
   type Signature,
   wrongProduct,
 } from "./library.ts";
@@ -75,9 +76,6 @@ const COST = 0.02;
 
 /** A factor of so many floats is read from memory; for a single row, libraries take longer over it than we. */
 const READ_ONCE = 1 << 20;
-
-/** Parts of a product for each thread: few, as a library prepares the other factor anew for each. */
-const PARTS = 2;
 
 /** Parts start at multiples of this, as libraries work in tiles. */
 const TILE = 16;
@@ -140,7 +138,6 @@ function multiplication(
 ): Kernels<Floats>["gemm"] {
   const run: Team["run"] = team?.run ??
     ((_, args, { units }) => void callee.call(...args.map((arg) => valueOf(arg, 0, units))));
-  const parts = team === undefined || team.threads === 1 ? 1 : PARTS;
   return (m, n, k, a, aStrides, b, bStrides, c, ldc, beta) => {
     const [left, right] = [layout(aStrides, m, k), layout(bStrides, k, n)];
     const isRead = Math.min(m, n) === 1 && Math.max(m, n) * k >= READ_ONCE;
@@ -154,6 +151,7 @@ function multiplication(
     const byColumns: readonly Argument[] = [m, sizeOf(1), k, 1, x, left.apart, from(y, column), right.apart];
     const isTall = m >= n;
     const sum = [beta, from(z, 4 * (isTall ? ldc : 1)), ldc];
+    const parts = partsEach(m * n * k, team?.threads ?? 1);
     const work = { units: isTall ? m : n, cost: COST * k * (isTall ? n : m), align: TILE, parts };
     run(CALLEE, [ROW_MAJOR, ...forms, ...isTall ? byRows : byColumns, ...sum], work);
   };

@@ -133,6 +133,20 @@ export function findLibrary<A>(kind: Kind<A>, { path, open }: LibraryOptions): A
   return found;
 }
 
+/** The most parts of a product for each thread. */
+export const PARTS = 2;
+
+/** Multiply-adds from which a part for each thread is long: one that another program holds up would delay the rest. */
+const LONG_PRODUCT = 5e8;
+
+/**
+ * Parts of a product for each thread: few, as a library prepares the other factor anew for each. Four parts of a product
+ * of a layer take a tenth more time together than the whole, two a thirtieth.
+ */
+export function partsEach(multiplyAdds: number, threads: number): number {
+  return threads === 1 || multiplyAdds < LONG_PRODUCT ? 1 : PARTS;
+}
+
 /** Makes the kernels that a library's products are set in; their threads, if they have any, call it. */
 export type Base = (callee: Callee) => Kernels<Floats> & { readonly team?: Team };
 

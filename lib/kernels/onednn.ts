@@ -19,6 +19,8 @@ import {
   type Library,
   type LibraryOptions,
   type Native,
+  PARTS,
+  partsEach,
   wrongProduct,
 } from "./library.ts";
 import { buffer, memory as shared } from "./address_space.ts";
@@ -58,8 +60,8 @@ const FEWEST = 2, SMALL_PRODUCT = 1 << 16;
 /** Up to so many, rounding takes longer than it saves. */
 const FEW = 40, MODEST_PRODUCT = 1 << 19;
 
-/** Parts of a product for each thread, and the rows or columns at whose multiples they start. */
-const PARTS = 2, TILE = 32;
+/** Rows or columns at whose multiples parts start. */
+const TILE = 32;
 
 /** Products of different sizes that are kept ready. */
 const KEPT = 256;
@@ -164,9 +166,9 @@ interface Parts {
 
 /** Makes the parts of a product ready. */
 function cut(dnnl: Dnnl, sizes: Sizes, threads: number): Parts {
-  const { m, n } = sizes;
+  const { m, n, k } = sizes;
   const [isTall, length] = [m >= n, Math.max(m, n)];
-  const step = Math.ceil(length / (threads === 1 ? 1 : PARTS * threads) / TILE) * TILE;
+  const step = Math.ceil(length / (partsEach(m * n * k, threads) * threads) / TILE) * TILE;
   const parts = Array.from({ length: Math.ceil(length / step) }, (_, i) => {
     const part = Math.min(step, length - i * step);
     return makePart(dnnl, { ...sizes, ...isTall ? { m: part } : { n: part } });

@@ -7,7 +7,7 @@ import { kernels, openKernels, rowsAtOnce } from "../../lib/kernels/provider.ts"
 import { reference } from "../../lib/kernels/reference.ts";
 import { detectTarget } from "../../lib/kernels/wasm/module.ts";
 import { wasmKernels } from "../../lib/kernels/wasm/kernels.ts";
-import { random, uniform } from "./arrays.ts";
+import { random, shared, uniform } from "./arrays.ts";
 import { checkProducts } from "./products.ts";
 
 type Sgemm = (
@@ -91,9 +91,25 @@ Deno.test("a BLAS is given few parts, along the longer side, and the same ones w
   const kernels = blasKernels(over(2), blas);
   calls.length = 0;
   checkProducts(kernels, cutInParts, { most: 1e-5 });
-  const rows = [64, 80, 80, 77].map((m) => [m, 70]);
-  assertEquals(calls.slice(0, 4), rows);
-  assertEquals(calls.slice(12, 16), rows.map(([m, n]) => [n, m]));
+  const rows = [144, 157].map((m) => [m, 70]);
+  assertEquals(calls.slice(0, 2), rows);
+  assertEquals(calls.slice(6, 8), rows.map(([m, n]) => [n, m]));
+});
+
+Deno.test("a long product comes in two parts for each thread, a shorter one in one, and for a single thread whole", () => {
+  const calls: number[] = [];
+  const sgemm: Sgemm = (...args) => {
+    if (args[3] === 2) return plain(...args); // the product by which it is known for a BLAS
+    calls.push(args[3] as number);
+  };
+  const blas = openBlas({ path: "libours.so", open: () => library({ cblas_sgemm: sgemm }) });
+  const [a, b, c] = [2048 * 512, 512 * 512, 2048 * 512].map((n) => shared(new Float32Array(n)));
+  const rows = (threads: number, m: number): readonly number[] => {
+    calls.length = 0;
+    blasKernels(over(threads), blas).gemm(m, 512, 512, a!, [512, 1], b!, [512, 1], c!, 512, 0);
+    return [...calls].sort((x, y) => x - y);
+  };
+  assertEquals([rows(2, 2048), rows(2, 1024), rows(1, 2048)], [[512, 512, 512, 512], [512, 512], [2048]]);
 });
 
 Deno.test("what a BLAS has no words for is left to the other kernels, to the same bits", () => {
