@@ -73,11 +73,13 @@ export function withBlock(readme: string, name: string, block: string): string {
 
 /** The README with every block made anew. */
 export async function withEvidence(readme: string, read: (name: string) => Promise<string>): Promise<string> {
-  const [dpo, ppo, reward, peers, kernels] = await Promise.all(
-    ["dpo", "ppo", "reward", "peers", "kernels"].map(async (name) => JSON.parse(await read(`${name}.json`))),
+  const [dpo, ppo, reward, curve, peers, kernels] = await Promise.all(
+    ["dpo", "ppo", "reward", "reward_curve", "peers", "kernels"].map(async (name) =>
+      JSON.parse(await read(`${name}.json`))
+    ),
   );
   const blocks = {
-    ...{ dpo: dpoBlock(dpo), ppo: ppoBlock(ppo, dpo.rows), reward: rewardBlock(reward) },
+    ...{ dpo: dpoBlock(dpo), ppo: ppoBlock(ppo, dpo.rows), reward: rewardBlock(reward, curve) },
     ...{ speed: speedBlock(peers), kernels: kernelsBlock(kernels) },
   };
   return Object.entries(blocks).reduce((text, [name, block]) => withBlock(text, name, block), readme);

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertLess } from "@std/assert";
 import { settings } from "../../pipelines/reward.ts";
 import people from "./hh_reward.json" with { type: "json" };
 import evidence from "./reward.json" with { type: "json" };
+import curve from "./reward_curve.json" with { type: "json" };
 
 const { rows } = evidence;
 const truths = rows.map(({ reward }) => ({ ...reward.truth, bayes: reward.accuracy.bayes }));
@@ -40,6 +41,18 @@ Deno.test("two hundred pairs teach less than all, surprise is worth its reading,
     const { ignoredSurprise, exactLabels } = controls;
     if (ignoredSurprise) assertLess(reward.truth.rootMeanSquare, ignoredSurprise.rootMeanSquare);
     if (exactLabels) assertLess(exactLabels.rootMeanSquare, reward.truth.rootMeanSquare);
+  }
+});
+
+Deno.test("more pairs bring a reward model nearer, up to what hedged right values cost that it cannot tell from wrong ones", () => {
+  const drawn = curve.rows.filter(({ labels }) => labels === "drawn");
+  assertEquals(drawn.map(({ pairs }) => pairs), [3_000, 12_000, 36_000, 100_000]);
+  const [few, own, more] = drawn.map(({ heldOut }) => heldOut.rootMeanSquare) as [number, number, number];
+  assertLess(own, few);
+  assertLess(more, own);
+  for (const { heldOut } of drawn) {
+    assertLess(heldOut.rough.share, 0.05);
+    assertLess(heldOut.rough.share, heldOut.rough.ofMeanSquare);
   }
 });
 
