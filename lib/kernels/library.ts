@@ -140,8 +140,7 @@ export const PARTS = 2;
 const LONG_PRODUCT = 5e8;
 
 /**
- * Parts of a product for each thread: few, as a library prepares the other factor anew for each. Four parts of a product
- * of a layer take a tenth more time together than the whole, two a thirtieth.
+ * Parts of a product for each thread: few, as a library prepares the other factor anew for each.
  */
 export function partsEach(multiplyAdds: number, threads: number): number {
   return threads === 1 || multiplyAdds < LONG_PRODUCT ? 1 : PARTS;
