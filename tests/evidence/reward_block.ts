@@ -82,7 +82,7 @@ export function rewardBlock(
   const words = over(rows, (r) => r.reward.truth.accuracy.linear, percent);
   return [
     `The reward model of \`pipelines/reward.ts\` against the annotator's own probabilities p, over ${rows.length} seeds of ` +
-    `${rows[0]?.data.pairs.toLocaleString("en")} pairs; a linear model on words is right in ${words} of the first row.`,
+    `${whole(rows[0]?.data.pairs ?? 0)} pairs; a linear model on words is right in ${words} of the first row.`,
     "",
     "| pairs | right | nobody can beat | root mean square of p̂ − p |",
     "|---|---|---|---|",
