@@ -123,6 +123,13 @@ const store = (opcode: number): (at: Address, x: Vector, offset?: number) => Cod
 const shift = (opcode: number) => (a: Vector, bits: number): Vector =>
   value("v128", a.code, 0x41, signed(bits), simd(opcode));
 
+type Op3 = (a: Vector, b: Vector, c: Vector) => Vector;
+/** An instruction of engines with relaxed SIMD, and what stands for it in others. */
+const fused = (opcode: number, otherwise: Op3): Op3 => {
+  const bytes = simd(opcode);
+  return (a, b, c) => value("v128", ({ fma }) => fma ? [a.code, b.code, c.code, bytes] : otherwise(a, b, c).code);
+};
+
 /** Vectors as 128 bits: memory, logic, lanes. */
 export const v128 = {
   load: load(0),
@@ -171,11 +178,9 @@ export const f32x4 = {
   pmax: vector2(235),
   convert: vector1(250),
   /** a·b + c, rounded once where the engine has it. */
-  madd: (a: Vector, b: Vector, c: Vector): Vector =>
-    value("v128", ({ fma }) => fma ? [a.code, b.code, c.code, simd(261)] : f32x4.add(f32x4.mul(a, b), c).code),
+  madd: fused(261, (a, b, c): Vector => f32x4.add(f32x4.mul(a, b), c)),
   /** c − a·b, rounded once where the engine has it. */
-  nmadd: (a: Vector, b: Vector, c: Vector): Vector =>
-    value("v128", ({ fma }) => fma ? [a.code, b.code, c.code, simd(262)] : f32x4.sub(c, f32x4.mul(a, b)).code),
+  nmadd: fused(262, (a, b, c): Vector => f32x4.sub(c, f32x4.mul(a, b))),
 };
 
 /** Makes a vector once, as a series has the same constants wherever it is used. */
@@ -216,6 +221,10 @@ export const f64x2 = {
   promote: vector1(95),
   add: vector2(240),
   mul: vector2(242),
+  /** a·b + c, rounded once where the engine has it. */
+  madd: fused(263, (a, b, c): Vector => f64x2.add(f64x2.mul(a, b), c)),
+  /** c − a·b, rounded once where the engine has it. */
+  nmadd: fused(264, (a, b, c): Vector => f64x2.sub(c, f64x2.mul(a, b))),
 };
 
 /** Vectors of two 64-bit integers. */

@@ -25,7 +25,7 @@ const COST = {
   norm: 0.8,
   normBackward: 1.2,
   rotary: 0.6,
-  draw: 6,
+  draw: 4,
 };
 
 /** Elements are cut at cache lines, so that no two threads write into one. */
