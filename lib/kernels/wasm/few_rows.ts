@@ -8,7 +8,19 @@
  * An element is the same chain as in `gemm.ts`: products in order of k within a block of `KC`, and the blocks in order.
  */
 
-import { address, call, f32x4, func, type Local, loop, type NewLocal, v128, when } from "./assembler.ts";
+import {
+  type Address,
+  address,
+  call,
+  f32x4,
+  func,
+  type Local,
+  locals,
+  loop,
+  type NewLocal,
+  v128,
+  when,
+} from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { KC } from "./gemm.ts";
 import { FLOAT, transpose, VECTOR } from "./vectors.ts";
@@ -34,12 +46,16 @@ const dotted = {
   depth: "address",
   c: "address",
   ldc: "address",
+  cStep: "address",
   add: "address",
 } as const;
 
-/** C ← A·B, or C + A·B where `add` is 1, for one or two rows of A and `quads` times four columns of B, `apart` apart. */
+/**
+ * C ← A·B, or C + A·B where `add` is 1, for one or two rows of A and `quads` times four columns of B, `apart` apart in B
+ * and `cStep` in C.
+ */
 function dots(rows: 1 | 2, quads: number): Func {
-  return func(`dots${rows}x${quads}`, dotted, ({ a, across, b, apart, depth, c, ldc, add }, local) => {
+  return func(`dots${rows}x${quads}`, dotted, ({ a, across, b, apart, depth, c, ldc, cStep, add }, local) => {
     const from = [a, local("address")].slice(0, rows);
     const sums = from.map(() => range(quads).map(() => local("v128")));
     const [columns, scratch] = [0, 1].map(() => range(FEW_STEPS).map(() => local("v128"))) as [
@@ -47,6 +63,7 @@ function dots(rows: 1 | 2, quads: number): Func {
       Local<"v128">[],
     ];
     const [k, at] = [local("address"), local("address")];
+    const [before] = columns as [Local<"v128">];
     const accumulate = (sum: Local<"v128">, row: Local<"address">, offset: number): Code =>
       columns.map((column, i) => sum.set(f32x4.madd(v128.load32Splat(row, offset + i * FLOAT), column, sum)));
     /** The next `vectors` vectors of all columns, of a cache line one after the other. */
@@ -67,12 +84,21 @@ function dots(rows: 1 | 2, quads: number): Func {
       loop(k, k, depth, FEW_STEPS, steps(1)),
       sums.map((row, i) => [
         at.set(i === 0 ? c : address.add(c, ldc)),
-        when(address.lt(0, add), row.map((sum, j) => sum.set(f32x4.add(v128.load(at, j * VECTOR), sum)))),
-        row.map((sum, j) => v128.store(at, sum, j * VECTOR)),
+        row.map((sum) =>
+          range(4).map((lane) => [
+            when(address.lt(0, add), [
+              before.set(v128.load32Splat(at)),
+              v128.store32Lane(lane, at, f32x4.add(before, sum)),
+            ], v128.store32Lane(lane, at, sum)),
+            at.set(address.add(at, cStep)),
+          ])
+        ),
       ]),
     ];
   });
 }
+
+const [dots1x16, dots1x8, dots2x8] = [dots(1, 4), dots(1, 2), dots(2, 2)];
 
 /** The lanes of two sums that belong to rows 0 and 1, and to rows 2 and 3. */
 const PAIRS = [[0, 4, 1, 5], [2, 6, 3, 7]] as const;
@@ -166,26 +192,55 @@ function eachBlock(
   ];
 }
 
-/** C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart. */
-export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", { rows: "address", width: "address", ...dotted }, (
-  { rows, width, a, across, b, apart, depth, c, ldc, add },
-  local,
-) => {
-  const column = local("address");
-  const [one, more, two] = [dots(1, 2 * FEW_COLUMNS / 4), dots(1, FEW_COLUMNS / 4), dots(2, FEW_COLUMNS / 4)];
-  /** The next `columns` columns of B. */
-  const multiply = (dots: Func, columns: number): Code => [
-    eachBlock(local, { depth, add }, (k, steps, more) => {
-      const offset = address.shl(k, 2);
-      return call(dots, address.add(a, offset), across, address.add(b, offset), apart, steps, c, ldc, more);
-    }),
+/** Bytes of a page of memory. Processors fetch ahead what is read in order within one. */
+const PAGE = 4_096;
+
+/**
+ * C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart; where
+ * that is less than a page every second one is taken, then those between, so that most of them lie in pages of their own:
+ * from memory they come up to one and a half times as quickly so.
+ */
+export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", {
+  rows: "address",
+  width: "address",
+  a: "address",
+  across: "address",
+  b: "address",
+  apart: "address",
+  depth: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+}, ({ rows, width, a, across, b, apart, depth, c, ldc, add }, local) => {
+  const [column, turn, every, step] = locals(local, "address", 4);
+  const move = (columns: Address): Code => [
     b.set(address.add(b, address.mul(apart, columns))),
-    c.set(address.add(c, columns * FLOAT)),
+    c.set(address.add(c, address.mul(columns, FLOAT))),
   ];
-  return when(address.eq(rows, 1), [
-    loop(column, 0, address.and(width, -2 * FEW_COLUMNS), 2 * FEW_COLUMNS, multiply(one, 2 * FEW_COLUMNS)),
-    loop(column, column, width, FEW_COLUMNS, multiply(more, FEW_COLUMNS)),
-  ], loop(column, 0, width, FEW_COLUMNS, multiply(two, FEW_COLUMNS)));
+  /** Some columns of B, each `every`th. */
+  const multiply = (dots: Func): Code =>
+    eachBlock(local, { depth, add }, (k, steps, more) => {
+      const offset = address.shl(k, 2), cStep = address.mul(every, FLOAT);
+      const from = [address.add(a, offset), across, address.add(b, offset), address.mul(apart, every), steps];
+      return call(dots, ...from, c, ldc, cStep, more);
+    });
+  /** All columns: twice `columns` at a time in two turns, then eight. */
+  const all = (dotsOf: (columns: number) => Func, columns: number): Code => [
+    every.set(address.of(1)),
+    step.set(address.of(columns)),
+    when(address.lt(apart, PAGE), [every.set(address.of(2)), step.set(address.of(1))]),
+    loop(column, 0, address.and(width, -2 * columns), 2 * columns, [
+      loop(turn, 0, 2, 1, [multiply(dotsOf(columns)), move(step)]),
+      move(address.sub(2 * columns, address.mul(step, 2))),
+    ]),
+    every.set(address.of(1)),
+    loop(column, column, width, FEW_COLUMNS, [multiply(dotsOf(FEW_COLUMNS)), move(FEW_COLUMNS)]),
+  ];
+  return when(
+    address.eq(rows, 1),
+    all((columns) => columns === FEW_COLUMNS ? dots1x8 : dots1x16, 2 * FEW_COLUMNS),
+    all(() => dots2x8, FEW_COLUMNS),
+  );
 });
 
 /** Tiles of `width` columns for a panel with more than four rows, and with fewer, which takes half the time. */
