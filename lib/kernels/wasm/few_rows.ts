@@ -19,6 +19,7 @@ import {
   loop,
   type NewLocal,
   v128,
+  type Vector,
   when,
 } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
@@ -49,6 +50,18 @@ const dotted = {
   cStep: "address",
   add: "address",
 } as const;
+
+/** Stores one of four sums, or adds it to what is there where `add` is 1. */
+const storeLane = (
+  lane: number,
+  at: Address,
+  sum: Vector,
+  { add, before }: { readonly add: Local<"address">; readonly before: Local<"v128"> },
+): Code =>
+  when(address.lt(0, add), [
+    before.set(v128.load32Splat(at)),
+    v128.store32Lane(lane, at, f32x4.add(before, sum)),
+  ], v128.store32Lane(lane, at, sum));
 
 /**
  * C ← A·B, or C + A·B where `add` is 1, for one or two rows of A and `quads` times four columns of B, `apart` apart in B
@@ -85,23 +98,12 @@ function dots(rows: 1 | 2, quads: number): Func {
       sums.map((row, i) => [
         at.set(i === 0 ? c : address.add(c, ldc)),
         row.map((sum) =>
-          range(4).map((lane) => [
-            when(address.lt(0, add), [
-              before.set(v128.load32Splat(at)),
-              v128.store32Lane(lane, at, f32x4.add(before, sum)),
-            ], v128.store32Lane(lane, at, sum)),
-            at.set(address.add(at, cStep)),
-          ])
+          range(4).map((lane) => [storeLane(lane, at, sum, { add, before }), at.set(address.add(at, cStep))])
         ),
       ]),
     ];
   });
 }
-
-const [dots1x16, dots1x8, dots2x8] = [dots(1, 4), dots(1, 2), dots(2, 2)];
-
-/** The lanes of two sums that belong to rows 0 and 1, and to rows 2 and 3. */
-const PAIRS = [[0, 4, 1, 5], [2, 6, 3, 7]] as const;
 
 /** What a tile of lanes takes. */
 const tiled = {
@@ -112,6 +114,7 @@ const tiled = {
   apart: "address",
   c: "address",
   ldc: "address",
+  cStep: "address",
   add: "address",
 } as const;
 
@@ -123,14 +126,14 @@ type Width = 4 | 6 | 8;
  * columns of B.
  */
 function tile(vectors: 1 | 2, width: Width): Func {
-  return func(`lanes${vectors}x${width}`, tiled, ({ rows, panel, depth, b, apart, c, ldc, add }, local) => {
+  return func(`lanes${vectors}x${width}`, tiled, ({ rows, panel, depth, b, apart, c, ldc, cStep, add }, local) => {
     const columns = [b, ...range(width - 1).map(() => local("address"))];
     const sums = columns.map(() => range(vectors).map(() => local("v128")));
     const [lanes, scratch] = [range(vectors), range(4)].map((all) => all.map(() => local("v128"))) as [
       Local<"v128">[],
       Local<"v128">[],
     ];
-    const [k, factor] = [local("address"), scratch[0]!];
+    const [k, at, factor] = [local("address"), local("address"), scratch[0]!];
     const step = (k: number): Code => [
       lanes.map((lane, v) => lane.set(v128.load(panel, (k * FEW_LANES / 4 + v) * VECTOR))),
       columns.map((column, j) => [
@@ -138,29 +141,17 @@ function tile(vectors: 1 | 2, width: Width): Func {
         lanes.map((lane, v) => sums[j]![v]!.set(f32x4.madd(factor, lane, sums[j]![v]!))),
       ]),
     ];
-    const [quads, pair] = [Math.floor(width / 4), width % 4 === 2 ? sums.slice(-2) : []];
-    /** Turns round the sums of each four columns, then of the two that are left: rows 0 and 1 of these in one, 2 and 3. */
-    const turn = (v: number): Code => [
-      range(quads).map((q) => transpose(range(4).map((j) => sums[4 * q + j]![v]!), scratch)),
-      pair.map((_, half) => scratch[half]!.set(v128.shuffle(pair[0]![v]!, pair[1]![v]!, PAIRS[half]!))),
-      pair.map((sum, half) => sum[v]!.set(scratch[half]!)),
-    ];
+    const [before] = scratch as [Local<"v128">];
     /** A row of C; the rows beyond `rows` mean nothing. */
-    const write = (row: number): Code => {
-      const v = Math.floor(row / 4), end = quads * VECTOR;
-      const parts = range(quads).map((q) => sums[4 * q + row % 4]![v]!);
-      const two = pair[Math.floor(row % 4 / 2)]?.[v];
-      return when(address.lt(row, rows), [
-        when(address.lt(0, add), parts.map((sum, q) => sum.set(f32x4.add(v128.load(c, q * VECTOR), sum)))),
-        parts.map((sum, q) => v128.store(c, sum, q * VECTOR)),
-        two === undefined ? [] : [
-          factor.set(row % 2 === 0 ? two : v128.shuffle(two, two, [2, 3, 2, 3])),
-          when(address.lt(0, add), factor.set(f32x4.add(v128.load64Zero(c, end), factor))),
-          v128.store64(c, factor, end),
-        ],
+    const write = (row: number): Code =>
+      when(address.lt(row, rows), [
+        at.set(c),
+        sums.map((vectors) => [
+          storeLane(row % 4, at, vectors[Math.floor(row / 4)]!, { add, before }),
+          at.set(address.add(at, cStep)),
+        ]),
         c.set(address.add(c, ldc)),
       ]);
-    };
     return [
       columns.slice(1).map((at, j) => at.set(address.add(columns[j]!, apart))),
       loop(k, 0, depth, FEW_STEPS, [
@@ -168,7 +159,6 @@ function tile(vectors: 1 | 2, width: Width): Func {
         panel.set(address.add(panel, FEW_STEPS * FEW_LANES * FLOAT)),
         columns.map((at) => at.set(address.add(at, FEW_STEPS * FLOAT))),
       ]),
-      lanes.map((_, v) => turn(v)),
       range(4 * vectors).map(write),
     ];
   });
@@ -195,11 +185,50 @@ function eachBlock(
 /** Bytes of a page of memory. Processors fetch ahead what is read in order within one. */
 const PAGE = 4_096;
 
+/** Where the next columns of B and C are, and what lies between those that are taken together. */
+interface Place {
+  readonly b: Local<"address">;
+  readonly apart: Local<"address">;
+  readonly c: Local<"address">;
+  /** Bytes in B, and in C. */
+  readonly bStep: Local<"address">;
+  readonly cStep: Local<"address">;
+}
+
 /**
- * C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart; where
- * that is less than a page every second one is taken, then those between, so that most of them lie in pages of their own:
- * from memory they come up to one and a half times as quickly so.
+ * Runs `multiply` for `columns` columns at a time, from `column` to `end`, whose difference they divide. Where columns are
+ * shorter than a page every second one is taken in one turn and those between in the next, so that most of them lie in
+ * pages of their own: from memory they come up to one and a half times as quickly so.
  */
+function eachColumns(
+  local: NewLocal,
+  { column, end, columns }: { readonly column: Local<"address">; readonly end: Address; readonly columns: number },
+  { b, apart, c, bStep, cStep }: Place,
+  multiply: Code,
+): Code {
+  const [turn, pairs, step] = locals(local, "address", 3);
+  const take = (every: number, next: number): Code => [
+    bStep.set(address.mul(apart, every)),
+    cStep.set(address.of(every * FLOAT)),
+    step.set(address.of(next)),
+  ];
+  const move = (columns: Address): Code => [
+    b.set(address.add(b, address.mul(apart, columns))),
+    c.set(address.add(c, address.mul(columns, FLOAT))),
+  ];
+  return [
+    pairs.set(address.add(column, address.mul(address.div(address.sub(end, column), 2 * columns), 2 * columns))),
+    when(address.lt(apart, PAGE), take(2, 1), take(1, columns)),
+    loop(column, column, pairs, 2 * columns, [
+      loop(turn, 0, 2, 1, [multiply, move(step)]),
+      move(address.sub(2 * columns, address.mul(step, 2))),
+    ]),
+    take(1, columns),
+    loop(column, column, end, columns, [multiply, move(columns)]),
+  ];
+}
+
+/** C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart. */
 export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", {
   rows: "address",
   width: "address",
@@ -212,35 +241,24 @@ export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", {
   ldc: "address",
   add: "address",
 }, ({ rows, width, a, across, b, apart, depth, c, ldc, add }, local) => {
-  const [column, turn, every, step] = locals(local, "address", 4);
-  const move = (columns: Address): Code => [
-    b.set(address.add(b, address.mul(apart, columns))),
-    c.set(address.add(c, address.mul(columns, FLOAT))),
+  const [column, bStep, cStep] = locals(local, "address", 3);
+  const multiply = (dots: Func, columns: number): Code =>
+    eachColumns(
+      local,
+      { column, end: address.and(width, -columns), columns },
+      { b, apart, c, bStep, cStep },
+      eachBlock(local, { depth, add }, (k, steps, more) => {
+        const offset = address.shl(k, 2);
+        return call(dots, address.add(a, offset), across, address.add(b, offset), bStep, steps, c, ldc, cStep, more);
+      }),
+    );
+  return [
+    column.set(address.of(0)),
+    when(address.eq(rows, 1), [
+      multiply(dots(1, 2 * FEW_COLUMNS / 4), 2 * FEW_COLUMNS),
+      multiply(dots(1, FEW_COLUMNS / 4), FEW_COLUMNS),
+    ], multiply(dots(2, FEW_COLUMNS / 4), FEW_COLUMNS)),
   ];
-  /** Some columns of B, each `every`th. */
-  const multiply = (dots: Func): Code =>
-    eachBlock(local, { depth, add }, (k, steps, more) => {
-      const offset = address.shl(k, 2), cStep = address.mul(every, FLOAT);
-      const from = [address.add(a, offset), across, address.add(b, offset), address.mul(apart, every), steps];
-      return call(dots, ...from, c, ldc, cStep, more);
-    });
-  /** All columns: twice `columns` at a time in two turns, then eight. */
-  const all = (dotsOf: (columns: number) => Func, columns: number): Code => [
-    every.set(address.of(1)),
-    step.set(address.of(columns)),
-    when(address.lt(apart, PAGE), [every.set(address.of(2)), step.set(address.of(1))]),
-    loop(column, 0, address.and(width, -2 * columns), 2 * columns, [
-      loop(turn, 0, 2, 1, [multiply(dotsOf(columns)), move(step)]),
-      move(address.sub(2 * columns, address.mul(step, 2))),
-    ]),
-    every.set(address.of(1)),
-    loop(column, column, width, FEW_COLUMNS, [multiply(dotsOf(FEW_COLUMNS)), move(FEW_COLUMNS)]),
-  ];
-  return when(
-    address.eq(rows, 1),
-    all((columns) => columns === FEW_COLUMNS ? dots1x8 : dots1x16, 2 * FEW_COLUMNS),
-    all(() => dots2x8, FEW_COLUMNS),
-  );
 });
 
 /** Tiles of `width` columns for a panel with more than four rows, and with fewer, which takes half the time. */
@@ -265,18 +283,27 @@ const onlyFourRows: Tiles = { width: 8, fourRows: tile(1, 8) };
  * anything. The columns of B are `apart` bytes apart; some of them at a time go through all blocks of k, so that B is read
  * in the order in which it lies, and through all panels, for which they stay in the first-level cache.
  */
-export const multiplyFewRows: Func = func("multiplyFewRows", { width: "address", ...tiled }, (
-  { width, rows, panel, depth, b, apart, c, ldc, add },
-  local,
-) => {
-  const [column, end, row, rest] = [local("address"), local("address"), local("address"), local("address")];
-  const [x, to, bytes] = [local("address"), local("address"), local("address")];
+export const multiplyFewRows: Func = func("multiplyFewRows", {
+  width: "address",
+  rows: "address",
+  panel: "address",
+  depth: "address",
+  b: "address",
+  apart: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+}, ({ width, rows, panel, depth, b, apart, c, ldc, add }, local) => {
+  const [column, end, row, rest, x, to, bytes, bStep, cStep] = locals(local, "address", 9);
   /** The columns up to `end`. */
-  const multiply = ({ width, eightRows, fourRows }: Tiles): Code =>
-    loop(column, column, end, width, [
+  const multiply = ({ width: columns, eightRows, fourRows }: Tiles): Code =>
+    eachColumns(
+      local,
+      { column, end, columns },
+      { b, apart, c, bStep, cStep },
       eachBlock(local, { depth, add }, (k, steps, more) => {
         const run = (tile: Func): Code =>
-          call(tile, rest, x, steps, address.add(b, address.shl(k, 2)), apart, to, ldc, more);
+          call(tile, rest, x, steps, address.add(b, address.shl(k, 2)), bStep, to, ldc, cStep, more);
         return [
           [x.set(address.add(panel, address.mul(k, FEW_LANES * FLOAT))), to.set(c)],
           loop(row, 0, rows, FEW_LANES, [
@@ -286,8 +313,7 @@ export const multiplyFewRows: Func = func("multiplyFewRows", { width: "address",
           ]),
         ];
       }),
-      [b.set(address.add(b, address.mul(apart, width))), c.set(address.add(c, width * FLOAT))],
-    ]);
+    );
   return [
     [bytes.set(address.mul(depth, FEW_LANES * FLOAT)), column.set(address.of(0)), end.set(width)],
     when(address.lt(4, rows), [
