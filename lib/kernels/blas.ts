@@ -12,6 +12,7 @@ import {
   type Base,
   findLibrary,
   first,
+  isRead,
   layout,
   type Library,
   type LibraryOptions,
@@ -73,9 +74,6 @@ const [ROW_MAJOR, AS_STORED, TRANSPOSED] = [101, 111, 112] as const;
 
 /** Nanoseconds of a multiply-add. */
 const COST = 0.02;
-
-/** A factor of so many floats is read from memory; for a single row, libraries take longer over it than we. */
-const READ_ONCE = 1 << 20;
 
 /** Parts start at multiples of this, as libraries work in tiles. */
 const TILE = 16;
@@ -140,8 +138,7 @@ function multiplication(
     ((_, args, { units }) => void callee.call(...args.map((arg) => valueOf(arg, 0, units))));
   return (m, n, k, a, aStrides, b, bStrides, c, ldc, beta) => {
     const [left, right] = [layout(aStrides, m, k), layout(bStrides, k, n)];
-    const isRead = Math.min(m, n) === 1 && Math.max(m, n) * k >= READ_ONCE;
-    if (left === undefined || right === undefined || k === 0 || isRead) {
+    if (left === undefined || right === undefined || k === 0 || isRead(m, n, k, right)) {
       return otherwise(m, n, k, a, aStrides, b, bStrides, c, ldc, beta);
     }
     const [x, y, z] = [memory + at(a), memory + at(b), memory + at(c)];

@@ -198,3 +198,17 @@ export function layout([row, column]: Strides, rows: number, columns: number): L
   if (contiguous(row, rows, column, columns)) return { isTransposed: true, apart: Math.max(column, rows) };
   return undefined;
 }
+
+/** So many floats of a factor come from memory. */
+const READ = 1 << 18;
+
+/** The most rows that are multiplied in the time in which the other factor comes from memory. */
+const FEW_ROWS = 8;
+
+/**
+ * Whether a product is little more than reading one factor from memory, one row or column of the other or a few rows with
+ * columns that lie contiguous: libraries take longer over it than the kernels of ours.
+ */
+export function isRead(m: number, n: number, k: number, right: Layout): boolean {
+  return Math.max(m, n) * k >= READ && (Math.min(m, n) === 1 || m <= FEW_ROWS && right.isTransposed);
+}

@@ -14,6 +14,7 @@ import type { Floats, Kernels } from "./kernels.ts";
 import {
   type Base,
   findLibrary,
+  isRead,
   type Layout,
   layout,
   type Library,
@@ -210,7 +211,7 @@ function multiplication(
     const [left, right] = [layout(aStrides, m, k), layout(bStrides, k, n)];
     const least = Math.min(m, n);
     const isSmall = fewest > 0 && (least <= fewest || m * n * k <= SMALL_PRODUCT);
-    if (isSmall || left === undefined || right === undefined || k === 0) {
+    if (isSmall || left === undefined || right === undefined || k === 0 || isRead(m, n, k, right)) {
       return otherwise(m, n, k, a, aStrides, b, bStrides, c, ldc, beta);
     }
     withScratch(() => {
