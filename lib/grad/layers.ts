@@ -17,7 +17,7 @@ import { type LogitOptions, logits } from "./logits.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
 import { reshape } from "./ops.ts";
 import { derive, nodeOf } from "./primitive.ts";
-import { productsBy } from "./products.ts";
+import { multiplyByAll, productsBy } from "./products.ts";
 
 function like(x: Tensor, fill: (out: Floats) => void): Tensor {
   return build(x.dtype, x.shape, fill);
@@ -29,17 +29,17 @@ function emptyLike(x: Tensor): Tensor {
 
 const NO_ROWS = new Int32Array(0);
 
-/**
- * y = x·Wᵀ + bias.
- *
- * @param x `[T, in]`
- * @param weight `[out, in]`, as model files store it
- * @param bias `[out]`, if there is one
- * @returns `[T, out]`
- * @throws {TypeError} if the sizes differ
- */
-export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): Tensor {
-  const [rows, inner] = matrix(x, "x");
+/** What a linear layer multiplies by, `[out, in]` as model files store it, and what it adds, `[out]`, if anything. */
+export interface LinearParams {
+  /** The matrix. */
+  readonly weight: Tensor | HalfTensor;
+  /** The bias. */
+  readonly bias?: Tensor | undefined;
+}
+
+/** The outer size of a layer that x goes through. @throws {TypeError} if the others differ */
+function outerOf(x: Tensor, { weight, bias }: LinearParams): number {
+  const [, inner] = matrix(x, "x");
   const [outer, columns] = matrix(weight, "weight");
   if (
     inner !== columns || (!isHalf(weight) && x.dtype !== weight.dtype) ||
@@ -52,27 +52,57 @@ export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): T
         }`,
     );
   }
-  const k = kernels(x.dtype), products = productsBy(weight, x.dtype);
-  const everyRow = bias === undefined ? NO_ROWS : new Int32Array(rows); // the bias is the one row of a table
-  const out = build(x.dtype, [rows, outer], (y) => {
-    if (bias !== undefined) k.gatherRows(floats(bias), everyRow, y, outer);
-    products.forward(rows, floats(x), y, bias === undefined ? 0 : 1);
+  return outer;
+}
+
+/**
+ * y = x·Wᵀ + bias.
+ *
+ * @param x `[T, in]`
+ * @param weight `[out, in]`, as model files store it
+ * @param bias `[out]`, if there is one
+ * @returns `[T, out]`
+ * @throws {TypeError} if the sizes differ
+ */
+export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): Tensor {
+  return linears(x, [{ weight, bias }])[0]!;
+}
+
+/**
+ * `linear` by several matrices at once: with few rows of x, as in generation, their products are shared among threads as
+ * one.
+ *
+ * @param x `[T, in]`
+ * @returns `[T, out]` for each
+ * @throws {TypeError} if the sizes differ
+ */
+export function linears(x: Tensor, layers: readonly LinearParams[]): readonly Tensor[] {
+  const k = kernels(x.dtype), [rows, inner] = matrix(x, "x");
+  const everyRow = layers.some(({ bias }) => bias !== undefined) ? new Int32Array(rows) : NO_ROWS; // of a table with one
+  const outs = layers.map((layer) => {
+    const outer = outerOf(x, layer), out = empty(x.dtype, [rows, outer]);
+    if (layer.bias !== undefined) k.gatherRows(floats(layer.bias), everyRow, floats(out), outer);
+    return out;
   });
-  const parents = [x, weight as Tensor, ...bias === undefined ? [] : [bias]]; // in 16 bits it is a constant
-  return derive(out, parents, (g, [needX, needWeight, needBias]) => [
-    needX ? like(x, (dx) => products.backward(rows, floats(g), dx)) : undefined,
-    needWeight && !isHalf(weight)
-      ? like(weight, (dw) => {
-        k.gemm(outer, inner, rows, floats(g), transposed(outer), floats(x), asStored(inner), dw, inner, 0);
-      })
-      : undefined,
-    needBias && bias !== undefined
-      ? like(bias, (db) => {
-        db.fill(0);
-        k.scatterAddRows(floats(g), everyRow, db, outer);
-      })
-      : undefined,
-  ]);
+  multiplyByAll(x, layers, outs);
+  return outs.map((out, i) => {
+    const { weight, bias } = layers[i] as LinearParams, outer = out.shape[1] as number;
+    const parents = bias === undefined ? [x, weight as Tensor] : [x, weight as Tensor, bias]; // 16 bits are a constant
+    return derive(out, parents, (g, [needX, needWeight, needBias]) => [
+      needX ? like(x, (dx) => productsBy(weight, x.dtype).backward(rows, floats(g), dx)) : undefined,
+      needWeight && !isHalf(weight)
+        ? like(weight, (dw) => {
+          k.gemm(outer, inner, rows, floats(g), transposed(outer), floats(x), asStored(inner), dw, inner, 0);
+        })
+        : undefined,
+      needBias && bias !== undefined
+        ? like(bias, (db) => {
+          db.fill(0);
+          k.scatterAddRows(floats(g), everyRow, db, outer);
+        })
+        : undefined,
+    ]);
+  });
 }
 
 /**

@@ -2,7 +2,7 @@
  * Products by a matrix W `[out, in]`, held in floats or in 16 bits a number. Of the latter some rows at a time are widened
  * into scratch memory: W never exists in floats.
  */
-import type { Floats } from "../kernels/kernels.ts";
+import type { Floats, LinearLayer } from "../kernels/kernels.ts";
 import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
 import { type Dtype, empty, floats, halfBits, type HalfTensor, isHalf, type Tensor } from "../tensor/tensor.ts";
@@ -57,4 +57,25 @@ export function productsBy(weight: Tensor | HalfTensor, dtype: Dtype): Products 
         gemm(rows, inner, count, g.subarray(first), asStored(outer), w, asStored(inner), dx, inner, beta);
       }),
   };
+}
+
+/**
+ * y ← x·Wᵀ, or y + x·Wᵀ where there is a bias, which y holds: for several W, at once unless one is held in 16 bits.
+ *
+ * @param x `[rows, in]`
+ * @param ys `[rows, out]` each
+ */
+export function multiplyByAll(
+  x: Tensor,
+  layers: readonly { readonly weight: Tensor | HalfTensor; readonly bias?: Tensor | undefined }[],
+  ys: readonly Tensor[],
+): void {
+  const [rows, inner] = matrix(x, "x");
+  const inFloats: LinearLayer<Floats>[] = [];
+  layers.forEach(({ weight, bias }, i) => {
+    const y = floats(ys[i] as Tensor), beta = bias === undefined ? 0 : 1;
+    if (isHalf(weight)) productsBy(weight, x.dtype).forward(rows, floats(x), y, beta);
+    else inFloats.push({ weight: floats(weight), outer: weight.shape[0] as number, y, beta });
+  });
+  kernels(x.dtype).linears(rows, inner, floats(x), inFloats);
 }

@@ -16,6 +16,7 @@ import {
   layout,
   type Library,
   type LibraryOptions,
+  linearLayers,
   openElsewhere,
   partsEach,
   type Signature,
@@ -158,5 +159,5 @@ function multiplication(
 export function blasKernels(base: Base, blas: Blas): Kernels<Floats> {
   const kernels = base(blas.callee);
   const gemm = multiplication(blas, kernels.team, kernels.gemm);
-  return { ...kernels, name: "blas", batchError: 1e-4, gemm };
+  return { ...kernels, name: "blas", batchError: 1e-4, gemm, linears: linearLayers(gemm, kernels.linears) };
 }

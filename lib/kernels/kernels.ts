@@ -68,6 +68,14 @@ export type UnaryOp = "neg" | "exp" | "log" | "square" | "sigmoid" | "logSigmoid
 /** Elementwise functions of two arguments; one of length 1 stands for all elements. */
 export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
 
+/** A matrix W `[outer, inner]` that rows are multiplied by, and where the products y `[rows, outer]` go. */
+export interface LinearLayer<A extends Floats> {
+  readonly weight: A;
+  readonly outer: number;
+  readonly y: A;
+  readonly beta: 0 | 1;
+}
+
 /**
  * A kernel provider for arrays of type `A`.
  *
@@ -97,6 +105,8 @@ export interface Kernels<A extends Floats> {
     ldc: number,
     beta: 0 | 1,
   ): void;
+  /** y ← x·Wᵀ + beta·y for some W at once, each as `gemm` would; x `[rows, inner]`, W `[outer, inner]`, y `[rows, outer]`. */
+  linears(rows: number, inner: number, x: A, layers: readonly LinearLayer<A>[]): void;
   /** out[i] ← bits[i], a number of 16 bits; exact. */
   widen(half: Half, bits: Uint16Array, out: A): void;
   /** out[i] ← table[ids[i]]; table `[V, dim]`, out `[T, dim]`. */
@@ -198,4 +208,13 @@ export interface Kernels<A extends Floats> {
   adamw(params: readonly AdamwArrays<A>[], step: AdamStep): void;
   /** out ← alpha·x + y; out may be x or y. */
   axpy(alpha: number, x: A, y: A, out: A): void;
+}
+
+/** `Kernels.linears` where nothing is gained by several products at once. */
+export function oneByOne<A extends Floats>(gemm: Kernels<A>["gemm"]): Kernels<A>["linears"] {
+  return (rows, inner, x, layers) => {
+    for (const { weight, outer, y, beta } of layers) {
+      gemm(rows, outer, inner, x, [inner, 1], weight, [1, inner], y, outer, beta);
+    }
+  };
 }

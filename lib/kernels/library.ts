@@ -6,7 +6,7 @@
  * program holds up, and small products pay no barrier.
  */
 
-import type { Floats, Kernels, Strides } from "./kernels.ts";
+import { type Floats, type Kernels, oneByOne, type Strides } from "./kernels.ts";
 import { buffer } from "./address_space.ts";
 import { allocate, withScratch } from "./memory.ts";
 import type { Team } from "./wasm/team.ts";
@@ -211,4 +211,17 @@ const FEW_ROWS = 8;
  */
 export function isRead(m: number, n: number, k: number, right: Layout): boolean {
   return Math.max(m, n) * k >= READ && (Math.min(m, n) === 1 || m <= FEW_ROWS && right.isTransposed);
+}
+
+/** `Kernels.linears` by a library's products, and by `own` where all they do is read. */
+export function linearLayers(
+  gemm: Kernels<Floats>["gemm"],
+  own: Kernels<Floats>["linears"],
+): Kernels<Floats>["linears"] {
+  const each = oneByOne(gemm);
+  return (rows, inner, x, layers) => {
+    const right = { isTransposed: true, apart: inner };
+    const areRead = layers.every(({ outer }) => isRead(rows, outer, inner, right));
+    (areRead ? own : each)(rows, inner, x, layers);
+  };
 }

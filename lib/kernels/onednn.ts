@@ -19,6 +19,7 @@ import {
   layout,
   type Library,
   type LibraryOptions,
+  linearLayers,
   type Native,
   PARTS,
   partsEach,
@@ -240,5 +241,5 @@ function multiplication(
 export function oneDnnKernels(base: Base, oneDnn: OneDnn): Kernels<Floats> {
   const kernels = base(oneDnn.callee);
   const gemm = multiplication(oneDnn, kernels.team, kernels.gemm);
-  return { ...kernels, name: "onednn", batchError: 0.05, gemm };
+  return { ...kernels, name: "onednn", batchError: 0.05, gemm, linears: linearLayers(gemm, kernels.linears) };
 }

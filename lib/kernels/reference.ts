@@ -5,7 +5,16 @@
  */
 
 import { widen } from "./half.ts";
-import type { AdamStep, AdamwArrays, BinaryOp, Floats, Kernels, Strides, UnaryOp } from "./kernels.ts";
+import {
+  type AdamStep,
+  type AdamwArrays,
+  type BinaryOp,
+  type Floats,
+  type Kernels,
+  oneByOne,
+  type Strides,
+  type UnaryOp,
+} from "./kernels.ts";
 import * as activations from "./reference_activations.ts";
 import { attention, attentionBackward } from "./reference_attention.ts";
 import * as norms from "./reference_norms.ts";
@@ -220,6 +229,7 @@ export const reference: Kernels<Floats> = {
   name: "reference",
   batchError: 0,
   gemm,
+  linears: oneByOne(gemm),
   widen,
   gatherRows,
   scatterAddRows,

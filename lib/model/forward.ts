@@ -73,11 +73,14 @@ function headsNormed(x: Tensor, weight: Tensor | undefined, { norm, attention }:
 }
 
 function mlp(p: LayerParams<Weight>, x: Tensor, config: MlpConfig): Tensor {
-  const up = project(x, p.up, p.upBias);
-  if (config.type === "gelu") return project(gelu(up, config.approximate), p.down, p.downBias);
-  const gate = project(x, p.gate as Weight, p.gateBias);
-  const inner = config.type === "gatedSilu" ? siluGate(gate, up) : geluGate(gate, up, config.approximate);
-  return project(inner, p.down, p.downBias);
+  return project(mlpInner(p, x, config), [p.down, p.downBias])[0];
+}
+
+function mlpInner(p: LayerParams<Weight>, x: Tensor, config: MlpConfig): Tensor {
+  const toUp = [p.up, p.upBias] as const;
+  if (config.type === "gelu") return gelu(project(x, toUp)[0], config.approximate);
+  const [up, gate] = project(x, toUp, [p.gate as Weight, p.gateBias]);
+  return config.type === "gatedSilu" ? siluGate(gate, up) : geluGate(gate, up, config.approximate);
 }
 
 /** What a layer needs beside its parameters and what enters it. */
@@ -97,9 +100,14 @@ function layerForward(p: LayerParams<Weight>, x: Tensor, { config, turn, attend,
     weight === undefined ? x : normed(x, [weight, bias], norm);
   const passed = (x: Tensor): Tensor => wanted === undefined ? x : gatherRows(x, wanted);
   const a = ifThere(x, p.attentionNorm, p.attentionNormBias);
-  const q = turn.queries(headsNormed(project(passed(a), p.query, p.queryBias), p.queryNorm, config));
-  const k = turn.keys(headsNormed(project(a, p.key, p.keyBias), p.keyNorm, config));
-  const attended = project(attend([q, k, project(a, p.value, p.valueBias)]), p.output, p.outputBias);
+  const toQuery = [p.query, p.queryBias] as const, toKey = [p.key, p.keyBias] as const;
+  const toValue = [p.value, p.valueBias] as const;
+  const [query, key, value] = wanted === undefined
+    ? project(a, toQuery, toKey, toValue)
+    : [...project(passed(a), toQuery), ...project(a, toKey, toValue)] as const;
+  const q = turn.queries(headsNormed(query, p.queryNorm, config));
+  const k = turn.keys(headsNormed(key, p.keyNorm, config));
+  const [attended] = project(attend([q, k, value]), [p.output, p.outputBias]);
   const h = add(passed(x), ifThere(attended, p.attentionPostNorm, p.attentionPostNormBias));
   const m = mlp(p, ifThere(h, p.mlpNorm, p.mlpNormBias), config.mlp);
   return add(h, ifThere(m, p.mlpPostNorm, p.mlpPostNormBias));

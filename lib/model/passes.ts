@@ -97,14 +97,20 @@ function prefill(prompts: readonly Int32Array[], starts: readonly number[], know
 
 /** The pass over the newest token of every sample that goes on. */
 function decode(samples: readonly Sample[]): Pass {
-  const each = (f: (s: Sample, i: number) => number): Int32Array => Int32Array.from(samples, f);
-  const past = (s: Sample): number => s.ids.length - 1;
-  return {
-    ids: each((s) => s.ids.at(-1) as number),
-    positions: each((s) => s.prompt[1] - s.prompt[0] + past(s)),
-    segments: Int32Array.from(samples.flatMap((s, i) => [i, i + 1, ...s.prompt, s.cacheStart, past(s)])),
-    rows: each((s) => s.cacheStart + past(s)),
-  };
+  const [ids, positions, rows] = [0, 0, 0].map(() => new Int32Array(samples.length)) as [
+    Int32Array,
+    Int32Array,
+    Int32Array,
+  ];
+  const segments = new Int32Array(SEGMENT * samples.length);
+  samples.forEach(({ ids: written, prompt: [start, end], cacheStart }, i) => {
+    const past = written.length - 1;
+    ids[i] = written[past] as number;
+    positions[i] = end - start + past;
+    rows[i] = cacheStart + past;
+    segments.set([i, i + 1, start, end, cacheStart, past], SEGMENT * i);
+  });
+  return { ids, positions, segments, rows };
 }
 
 /** Why a completion ends where it stands; undefined if it goes on. */
@@ -181,8 +187,8 @@ function begin({ prompt, limit }: Plan, start: number, { key, samples = 1 }: Gen
 
 /** Draws the next token of every sample, of sample i from row `rowOf(i)` of the logits. */
 function draw(samples: readonly Sample[], logits: Tensor, rowOf: (i: number) => number, spec: Sampling): void {
-  const rows = Int32Array.from(samples, (_, i) => rowOf(i));
-  const draws = Float64Array.from(samples, (s) => s.draws[s.ids.length] as number);
+  const [rows, draws] = [new Int32Array(samples.length), new Float64Array(samples.length)];
+  samples.forEach(({ draws: own, ids }, i) => [rows[i], draws[i]] = [rowOf(i), own[ids.length] as number]);
   const { ids, probabilities } = sampleRows(logits, { rows, draws }, spec);
   samples.forEach((s, i) => {
     s.ids.push(ids[i] as number);

@@ -1,5 +1,5 @@
 /** The one way in which a layer multiplies by its matrices. */
-import { addRow, linear } from "../grad/layers.ts";
+import { addRow, linear, linears } from "../grad/layers.ts";
 import { type LowRank, lowRankLinear, scaleColumns } from "../grad/low_rank.ts";
 import { kernels } from "../kernels/provider.ts";
 import { build, cast, floats, type HalfTensor, isTensor, type Tensor } from "../tensor/tensor.ts";
@@ -21,17 +21,26 @@ export interface WeightChange extends LowRank {
   readonly magnitude?: Tensor;
 }
 
+/** What a layer multiplies by, and what it adds, `[out]`, if anything. */
+export type Projection = readonly [weight: Weight, bias?: Tensor | undefined];
+
 /**
- * y = x·Wᵀ + bias: every matrix product of a layer goes through here.
+ * y = x·Wᵀ + bias, by several W at once: every matrix product of a layer goes through here.
  *
  * @param x `[T, in]`
- * @param weight `[out, in]`
- * @param bias `[out]`, if there is one
- * @returns `[T, out]`
+ * @returns `[T, out]` for each
  */
-export function project(x: Tensor, weight: Weight, bias?: Tensor): Tensor {
-  if (isTensor(weight)) return linear(x, weight, bias);
-  return bias === undefined ? adapted(x, weight) : addRow(adapted(x, weight), bias);
+export function project<const P extends readonly Projection[]>(
+  x: Tensor,
+  ...projections: P
+): { readonly [I in keyof P]: Tensor } {
+  const all = projections.every(([weight]) => isTensor(weight))
+    ? linears(x, projections.map(([weight, bias]) => ({ weight: weight as Tensor | HalfTensor, bias })))
+    : projections.map(([weight, bias]) => {
+      if (isTensor(weight)) return linear(x, weight, bias);
+      return bias === undefined ? adapted(x, weight) : addRow(adapted(x, weight), bias);
+    });
+  return all as { readonly [I in keyof P]: Tensor };
 }
 
 function adapted(x: Tensor, { base, change }: AdaptedWeight): Tensor {

@@ -5,7 +5,7 @@ import * as activations from "../../lib/grad/activations.ts";
 import * as norms from "../../lib/grad/norms.ts";
 import * as rotaries from "../../lib/grad/rotary.ts";
 import * as layers from "../../lib/grad/layers.ts";
-import { addRow, attention, chosenLogProbs, gatherRows, linear, take } from "../../lib/grad/layers.ts";
+import { addRow, attention, chosenLogProbs, gatherRows, linear, linears, take } from "../../lib/grad/layers.ts";
 import { gelu, geluGate, siluGate, softcap } from "../../lib/grad/activations.ts";
 import { layerNorm, rmsNorm } from "../../lib/grad/norms.ts";
 import { rotary, rotaryTable } from "../../lib/grad/rotary.ts";
@@ -79,6 +79,10 @@ const cases: Readonly<Record<string, Case>> = {
   "linear with a bias": given({ x: [29, 19], w: [23, 19], b: [23] }, ({ x, w, b }) => linear(x, w, b)),
   addRow: given({ x: [29, 19], row: [19] }, ({ x, row }) => addRow(x, row)),
   "linear of one row": given({ x: [1, 67], w: [33, 67] }, ({ x, w }) => linear(x, w)),
+  linears: given({ x: [3, 300], w: [264, 300], v: [264, 300], b: [264] }, ({ x, w, v, b }) => {
+    const [y, z] = linears(x, [{ weight: w }, { weight: v, bias: b }]) as [Tensor, Tensor];
+    return ops.mul(y, z);
+  }),
   gatherRows: given({ table: [13, 19] }, ({ table }) => gatherRows(table, ids)),
   rmsNorm: given({ x: [29, 19], w: [19] }, ({ x, w }) => rmsNorm(x, w, 1e-5)),
   layerNorm: given({ x: [131, 19], w: [19], b: [19] }, ({ x, w, b }) => layerNorm(x, [w, b], 1e-5)),

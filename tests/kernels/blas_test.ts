@@ -112,6 +112,30 @@ Deno.test("a long product comes in two parts for each thread, a shorter one in o
   assertEquals([rows(2, 2048), rows(2, 1024), rows(1, 2048)], [[512, 512, 512, 512], [512, 512], [2048]]);
 });
 
+Deno.test("a BLAS leaves products that read a large factor for a few rows to the other kernels", () => {
+  const calls: string[] = [];
+  const own = (name: "gemm" | "linears") => ({ [name]: () => void calls.push(`own ${name}`) });
+  const sgemm: Sgemm = (...args) => (calls.push("library"), plain(...args));
+  const base = { ...reference, ...own("gemm"), ...own("linears") } as Kernels<Floats>;
+  const fast = blasKernels(() => base, openBlas({ path: "libours.so", open: () => library({ cblas_sgemm: sgemm }) }));
+  const called = (run: () => void): readonly string[] => {
+    calls.length = 0;
+    run();
+    return calls;
+  };
+  const [n, k] = [1024, 256], weight = shared(new Float32Array(n * k)), x = shared(new Float32Array(n * k));
+  const forward = (m: number, n: number): void => fast.gemm(m, n, k, x, [k, 1], weight, [1, k], shared(x), n, 0);
+  assertEquals(called(() => forward(8, n)), ["own gemm"]);
+  assertEquals(called(() => forward(9, n)), ["library"]);
+  assertEquals(called(() => forward(8, n - 1)), ["library"]); // smaller
+  assertEquals(called(() => forward(n, 1)), ["own gemm"]);
+  assertEquals(called(() => fast.gemm(8, n, k, x, [k, 1], weight, [n, 1], shared(x), n, 0)), ["library"]); // by rows
+  const layers = [n, n].map((outer) => ({ weight, outer, y: shared(new Float32Array(8 * outer)), beta: 0 as const }));
+  assertEquals(called(() => fast.linears(8, k, x, layers)), ["own linears"]);
+  const small = { weight, outer: 8, y: shared(new Float32Array(64)), beta: 0 as const };
+  assertEquals(called(() => fast.linears(8, k, x, [...layers, small])), ["own gemm", "own gemm", "library"]);
+});
+
 Deno.test("what a BLAS has no words for is left to the other kernels, to the same bits", () => {
   const draw = uniform(2);
   const calls: string[] = [];

@@ -121,6 +121,26 @@ Deno.test("a row of gemm() has the same bits alone, in any batch and at any plac
   }
 });
 
+Deno.test("linears() has the bits of gemm() for each matrix, whether it adds or not, for few rows and for many", () => {
+  const draw = uniform(6);
+  for (const k of [KC + 36, KC + 37]) {
+    for (const rows of [1, 2, 3, 7, 16, 64, 65]) {
+      for (const outers of [[64], [200, 40, 8], [8, 264], [40, 41]]) {
+        const x = random(rows * k, draw);
+        const layers = outers.map((outer, i) => {
+          const y = random(rows * outer, draw), beta = i === 1 ? 1 : 0;
+          return { weight: random(outer * k, draw), outer, y, expected: shared(y), beta } as const;
+        });
+        wasm.linears(rows, k, x, layers);
+        for (const { weight, outer, y, expected, beta } of layers) {
+          wasm.gemm(rows, outer, k, x, stored(k), weight, transposed(k), expected, outer, beta);
+          assertEquals(y, expected, `${rows} rows by ${outer} of ${outers}`);
+        }
+      }
+    }
+  }
+});
+
 Deno.test("wasm kernels refuse arrays outside the shared memory, and of 64 bits", () => {
   const inside = shared([1, 2]);
   for (const wrong of [new Float32Array(1), new Float64Array(inside.buffer, 0, 1)]) {

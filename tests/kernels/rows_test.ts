@@ -140,4 +140,8 @@ Deno.test("drawRows() draws the last token that can be where rounding leaves the
   const logits = shared([0, 0, 0, -Infinity, -Infinity, 5, -Infinity, -Infinity]);
   wasm.drawRows(logits, Int32Array.of(0, 1), Float64Array.of(1 - 2 ** -53, 0), 1, ids, p, 4);
   assertEquals([[...ids], [...p]], [[2, 1], [1 / 3, 1]]);
+  // Ten tenths add up to 1 − 2⁻⁵³.
+  const tenths = shared([...Array(10).fill(0), -Infinity, -Infinity]);
+  wasm.drawRows(tenths, Int32Array.of(0), Float64Array.of(1 - 2 ** -53), 1, ids, p, 12);
+  assertEquals([ids[0], p[0]], [9, 0.1]);
 });

@@ -32,6 +32,25 @@ function products(): readonly Kernel[] {
   });
 }
 
+/** Products of some rows by matrices of several widths at once. */
+function linears(): readonly Kernel[] {
+  const draw = uniform(7), [k, outers] = [516, [576, 192, 200]] as const;
+  const weights = outers.map((outer) => random(outer * k, draw));
+  return [1, 2, 16, 90].map((rows): Kernel => {
+    const x = random(rows * k, draw);
+    return (kernels) => {
+      const layers = outers.map((outer, i) => ({
+        weight: weights[i]!,
+        outer,
+        y: zeros(rows * outer),
+        beta: 0 as const,
+      }));
+      kernels.linears(rows, k, x, layers);
+      return layers.map(({ y }) => y);
+    };
+  });
+}
+
 /** Segments of `lengths` in a batch: the first of each `group` is a prompt that the others see. */
 function grouped(lengths: readonly number[], group: number): Int32Array {
   let [start, prompt] = [0, 0];
@@ -176,6 +195,7 @@ function elementwise(): readonly Kernel[] {
 
 const all: readonly (readonly [name: string, kernels: () => readonly Kernel[]])[] = [
   ["products", products],
+  ["products of the same rows", linears],
   ["attention", attentions],
   ["kernels of rows", rows],
   ["elementwise kernels", elementwise],

@@ -8,7 +8,7 @@ import { attentions } from "./attentions.ts";
 import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
 import { compile, type Name } from "./module.ts";
-import { multiplication } from "./multiply.ts";
+import { linearLayers, multiplication } from "./multiply.ts";
 import { optimizers } from "./optimizer.ts";
 import { openTeam, type Team, type TeamOptions } from "./team.ts";
 import { type Argument, from, own, sizeOf, upTo } from "./work.ts";
@@ -196,10 +196,12 @@ export interface WasmKernels extends Kernels<Floats> {
 /** The provider for f32 on an engine. */
 export function wasmKernels(target: Target, options: TeamOptions = { threads: 1 }): WasmKernels {
   const team = openTeam(compile(target), options);
+  const gemm = multiplication(team, at);
   return {
     ...reference,
     name: "wasm",
-    gemm: multiplication(team, at),
+    gemm,
+    linears: linearLayers(team, at, gemm),
     ...elementwise(team),
     ...norms(team),
     ...tokens(team),

@@ -9,10 +9,11 @@ import { attentionBackward } from "./attention_backward.ts";
 import { drawRows } from "./draw.ts";
 import * as elementwise from "./elementwise.ts";
 import { encodeModule, type Func, type Memory, type Target } from "./encode.ts";
-import { multiplyFewRows, multiplyOneOrTwo } from "./few_rows.ts";
+import { multiplyFewByEach, multiplyFewRows } from "./few_rows.ts";
 import * as gelu from "./gelu.ts";
 import { multiplyRows, packColumns } from "./gemm.ts";
 import { layerNorm, layerNormBackward } from "./layer_norm.ts";
+import { multiplyOneOrTwo } from "./one_or_two_rows.ts";
 import * as optimizer from "./optimizer.ts";
 import { roundRows } from "./pack.ts";
 import * as rows from "./rows.ts";
@@ -30,6 +31,7 @@ const named = {
   multiplyRows,
   multiplyFewRows,
   multiplyOneOrTwo,
+  multiplyFewByEach,
   roundRows,
   attention: attention.attention,
   attentionBackward,

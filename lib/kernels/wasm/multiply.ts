@@ -3,12 +3,14 @@
  * are computed, by one thread or by several.
  */
 
-import type { Floats, Kernels } from "../kernels.ts";
-import { allocateForever } from "../memory.ts";
-import { FEW_COLUMNS, FEW_STEPS } from "./few_rows.ts";
+import { type Floats, type Kernels, oneByOne } from "../kernels.ts";
+import { allocateForever, withScratch } from "../memory.ts";
+import { integers } from "./arrays.ts";
+import { FEW_COLUMNS, FEW_STEPS } from "./columns.ts";
+import { ENTRY } from "./few_rows.ts";
 import { KC, MR, NC, NR, WIDEST, WORKSPACE } from "./gemm.ts";
 import { MAX_THREADS, type Team } from "./team.ts";
-import { from, own, sizeOf, upTo } from "./work.ts";
+import { from, own, sizeOf, upTo, type Work } from "./work.ts";
 
 /** Up to so many rows, packing B costs more than it saves where B's rows can be read as stored. */
 const FEW_ROWS = 8;
@@ -99,17 +101,27 @@ function multiply({ run }: Team, product: Product, group: Group & { readonly pan
   }
 }
 
+/** Whether rows are few and of a length that `few_rows.ts` takes. */
+const areFew = (m: number, k: number): boolean =>
+  m <= MOST_ROWS && k % FEW_STEPS === 0 && MOST_ROWS * k <= SHARED.floats;
+
 /** Whether rows are few, and their steps of k and B's lie side by side. */
-const isFew = ({ m, aColumn, bRow }: Product, k: number): boolean =>
-  m <= MOST_ROWS && aColumn === 4 && bRow === 4 && k % FEW_STEPS === 0 && MOST_ROWS * k <= SHARED.floats;
+const isFew = ({ m, aColumn, bRow }: Product, k: number): boolean => aColumn === 4 && bRow === 4 && areFew(m, k);
 
 /** Whether rows are so few that B is better read as stored, and it can be. */
 const isStored = ({ m, bColumn }: Product): boolean => m <= FEW_ROWS && bColumn === 4;
 
+/** `width` columns of a product with few rows, as work. */
+const fewWork = (m: number, k: number, width: number): Work => ({
+  units: width,
+  cost: k * Math.max(COST.read, COST.few * m),
+  align: 4 * FEW_COLUMNS,
+});
+
 /** Computes the first `width` columns of C where `isFew` holds. */
 function multiplyFew({ run, kernels }: Team, product: Product, width: number, k: number): void {
   const { m, a, aRow, b, bColumn, c, cRow, beta } = product;
-  const work = { units: width, cost: k * Math.max(COST.read, COST.few * m), align: 4 * FEW_COLUMNS };
+  const work = fewWork(m, k, width);
   const right = [from(b, bColumn), bColumn];
   if (m <= 2) return run("multiplyOneOrTwo", [m, sizeOf(1), a, aRow, ...right, k, from(c, 4), cRow, beta], work);
   const { columns: panels } = opened ??= openRoom();
@@ -167,5 +179,30 @@ export function multiplication(team: Team, at: (x: Floats) => number): Kernels<F
       }
     }
     if (k === 0 && beta === 0) { for (let i = 0; i < m; i++) c.fill(0, i * ldc, i * ldc + n); }
+  };
+}
+
+/** `Kernels.linears`: with few rows one work, as several small ones would leave threads waiting for each other. */
+export function linearLayers(
+  { run, kernels }: Team,
+  at: (x: Floats) => number,
+  gemm: Kernels<Floats>["gemm"],
+): Kernels<Floats>["linears"] {
+  const each = oneByOne(gemm);
+  return (m, k, x, layers) => {
+    const n = layers.reduce((sum, { outer }) => sum + outer, 0);
+    const isWhole = layers.length > 1 && layers.every(({ outer }) => outer % FEW_COLUMNS === 0);
+    if (!isWhole || !areFew(m, k) || m * n * k <= SMALL_PRODUCT) return each(m, k, x, layers);
+    withScratch(() => {
+      const entries = integers(ENTRY * layers.length);
+      let end = 0;
+      layers.forEach(({ weight, outer, y, beta }, i) =>
+        entries.set([end += outer, at(weight) / 4, at(y) / 4, outer, beta], ENTRY * i)
+      );
+      const { columns: panels } = opened ??= openRoom();
+      if (m > 2) kernels.packColumns(at(x), 4 * k, 4, m, k, panels);
+      const place = [entries.byteOffset, entries.byteOffset + entries.byteLength, m, m > 2 ? panels : at(x), k];
+      run("multiplyFewByEach", [from(0, 1), upTo(0, 1), ...place], fewWork(m, k, n));
+    });
   };
 }
