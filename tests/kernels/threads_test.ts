@@ -59,7 +59,6 @@ Deno.test("work is cut at whole steps, from 0 to its end, into parts that are wo
   assertEquals(partsOf({ units: 10, cost: 1e6, align: 4 }, 4), [0, 4, 8, 10]);
   assertEquals(partsOf({ units: 10, cost: 3_800 }, 2).length, 1 + 6); // 38 µs: six parts of 6 µs
   assertEquals(partsOf({ units: 10, cost: 3_800 }, 4).length, 1 + 4); // and four, as many for each thread
-  assertEquals(partsOf({ units: 9, cost: 1e6, cuts: [0, 1, 8, 9] }, 4), [0, 1, 8, 9]);
 });
 
 Deno.test("threads rest while they gain nothing, and work again when they do", () => {

@@ -24,7 +24,7 @@ import {
 } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { filled, MINUS_INFINITY, type Queries, scores, weightedSum } from "./key_lists.ts";
-import { eachSegment, params, setPlace, withinWindow } from "./segments.ts";
+import { eachSegment, inUnits, params, setPlace, withinWindow } from "./segments.ts";
 import { eachVector, hyperbolicTangent, logarithm, maximum, sumLanes, sumOfExponentials } from "./vectors.ts";
 
 const { mul, div } = f32x4;
@@ -106,8 +106,7 @@ const softmax = func("softmax", { p: "address", count: "address", softcap: "f32"
   ];
 }, ["f32"]);
 
-/** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
-export const attention: Func = func("attention", forwardParams, (all, local) => {
+const ofSegments = func("attentionOfSegments", forwardParams, (all, local) => {
   const { q, k, v, out, lse, head, scale, softcap, p, p1 } = all;
   const [total, total1] = [local("f32"), local("f32")];
   return eachQuery(all, local, (n, { keys, count, ...place }) => {
@@ -124,3 +123,6 @@ export const attention: Func = func("attention", forwardParams, (all, local) => 
     ];
   });
 });
+
+/** out ← softmax(scale · q·kᵀ)·v, lse ← log Σ exp(scores). */
+export const attention: Func = inUnits("attention", ofSegments, forwardParams);

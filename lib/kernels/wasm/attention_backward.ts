@@ -20,7 +20,7 @@ import {
 } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { addToRows, filled, MINUS_INFINITY, type Queries, scores, weightedSum } from "./key_lists.ts";
-import { eachSegment, params, type Place, setPlace, withinWindow } from "./segments.ts";
+import { eachSegment, inUnits, params, type Place, setPlace, withinWindow } from "./segments.ts";
 import { eachVector, exponential, hyperbolicTangent, sumLanes, VECTOR } from "./vectors.ts";
 
 const { sub, mul, div, madd, nmadd } = f32x4;
@@ -206,9 +206,8 @@ function addBlock(all: Locals, local: NewLocal, { rows, queries, group, keys, se
   ];
 }
 
-/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
-export const attentionBackward: Func = func(
-  "attentionBackward",
+const ofSegments = func(
+  "attentionBackwardOfSegments",
   backwardParams,
   (all, local) =>
     eachBlock(all, local, (block, first) => [
@@ -216,3 +215,6 @@ export const attentionBackward: Func = func(
       addBlock(all, local, block),
     ]),
 );
+
+/** dq ← …, dk and dv are added to: p = exp(scores − lse), ds = p·(g·v − g·out)·scale. */
+export const attentionBackward: Func = inUnits("attentionBackward", ofSegments, backwardParams);

@@ -3,7 +3,7 @@
 import { type AttentionShape, type Floats, type Kernels, SEGMENT } from "../kernels.ts";
 import { allocate, withScratch } from "../memory.ts";
 import { reference } from "../reference.ts";
-import { at, withInts } from "./arrays.ts";
+import { at, integers } from "./arrays.ts";
 import { SLACK } from "./segments.ts";
 import type { Team } from "./team.ts";
 import { type Argument, from, own, upTo, type Work } from "./work.ts";
@@ -72,36 +72,34 @@ const shapeOf = ({ heads, kvHeads, headDim, scale, window = -1, softcap = 0 }: A
   ...[scale, window, softcap],
 ];
 
-/** How attention is shared: by segments where there are many, else by heads, which then come in groups of `group`. */
+/** How attention is shared among threads: the segments in pieces, and the heads in groups where pieces are few. */
 interface Sharing {
-  readonly threads: number;
-  readonly cuts?: readonly number[];
+  /** The pieces' first segments, and the end. */
+  readonly cuts: readonly number[];
+  /** Heads of a group. */
   readonly group: number;
 }
+
+/** Query heads of one key/value head stay together: they read the same rows, and add to the same gradients. */
+const sharingOf = (cuts: readonly number[], { heads, kvHeads }: AttentionShape, threads: number): Sharing => ({
+  cuts,
+  group: cuts.length > 4 * threads ? heads : heads / kvHeads,
+});
 
 /** The arguments that say which segments and heads, and the work. */
 function split(
   extent: Extent,
   { heads, kvHeads, headDim }: AttentionShape,
   address: number,
-  { threads, cuts, group }: Sharing,
+  { cuts, group }: Sharing,
 ): { readonly place: readonly Argument[]; readonly work: Work } {
   const scores = extent.pairs * heads * (COST.score + COST.float * headDim);
   const total = scores + extent.rows * kvHeads * headDim * COST.read;
-  const [row, pieces] = [4 * SEGMENT, cuts === undefined ? extent.segments : cuts.length - 1];
-  return pieces >= 4 * threads || pieces >= heads / group
-    ? {
-      place: [from(address, row), upTo(address, row), 0, heads],
-      work: {
-        units: extent.segments,
-        cost: total / Math.max(extent.segments, 1),
-        ...cuts === undefined ? {} : { cuts },
-      },
-    }
-    : {
-      place: [address, address + extent.segments * row, from(0, 1), upTo(0, 1)],
-      work: { units: heads, cost: total / heads, align: group },
-    };
+  const pieces = cuts.length - 1, units = pieces * heads / group;
+  return {
+    place: [address, address + 4 * SEGMENT * extent.segments, pieces, group, from(0, 1), upTo(0, 1)],
+    work: { units, cost: total / Math.max(units, 1) },
+  };
 }
 
 /** Most queries of a block in the backward pass, and bytes for their scores, unless one row's heads take more. */
@@ -118,9 +116,10 @@ const bytesOf = (floats: number): number => 64 * Math.ceil((floats + SLACK) / 16
 export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "attentionBackward"> {
   const { run, threads } = team;
 
-  /** Runs `body` with the segments' address and scratch of these sizes for each thread. */
+  /** Runs `body` with the address of the segments and then the cuts, and scratch of these sizes for each thread. */
   const prepare = (
     segments: Int32Array,
+    { cuts }: Sharing,
     sizes: readonly number[],
     body: (address: number, scratch: readonly Argument[]) => void,
   ): void =>
@@ -128,7 +127,10 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       const total = sizes.reduce((sum, bytes) => sum + bytes, 0);
       let at = allocate(total * threads).offset;
       const scratch = sizes.map((bytes) => own((at += bytes) - bytes, total));
-      withInts(segments, (address) => body(address, scratch));
+      const numbers = integers(segments.length + cuts.length);
+      numbers.set(segments);
+      numbers.set(cuts, segments.length);
+      body(numbers.byteOffset, scratch);
     });
   return {
     attention: (q, k, v, segments, out, lse, shape) => {
@@ -140,10 +142,11 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
         lse.fill(0);
       }
       const row = bytesOf(extent.keys);
-      prepare(segments, [row, row, row], (address, scratch) => { // a list of keys, and scores of two queries
-        const { place, work } = split(extent, shape, address, { threads, group: 1 });
+      const sharing = sharingOf(Array.from({ length: extent.segments + 1 }, (_, s) => s), shape, threads);
+      prepare(segments, sharing, [row, row, row], (address, scratch) => { // a list of keys, and scores of two queries
+        const { place, work } = split(extent, shape, address, sharing);
         const arrays = [q, k, v, out, lse].map(at);
-        run("attention", [...arrays, ...place, ...shapeOf(shape), ...scratch], work);
+        run("attention", [...place, ...arrays, ...shapeOf(shape), ...scratch], work);
       });
     },
     attentionBackward: (q, k, v, out, lse, g, segments, dq, dk, dv, shape) => {
@@ -159,12 +162,12 @@ export function attentions(team: Team): Pick<Kernels<Floats>, "attention" | "att
       const row = bytesOf(extent.keys), most = rowsOfBlock(row, group), queries = most * group;
       // A list of keys; of a block's queries their scores and the gradients of these, themselves and output gradients.
       const [scores, copies] = [queries * row, queries * bytesOf(headDim)];
-      prepare(segments, [row, scores, scores, copies, copies], (address, [keys, p, ds, x, slope]) => {
-        const sharing = { threads, cuts: cutsOf(segments), group };
+      const sharing = sharingOf(cutsOf(segments), shape, threads);
+      prepare(segments, sharing, [row, scores, scores, copies, copies], (address, [keys, p, ds, x, slope]) => {
         const { place, work } = split({ ...extent, pairs: COST.backward * extent.pairs }, shape, address, sharing);
         const [arrays, gradients] = [[q, k, v, out, lse].map(at), [g, dq, dk, dv].map(at)];
         const scratch = [keys!, p!, ds!, row, most] as const;
-        run("attentionBackward", [...arrays, ...place, ...shapeOf(shape), ...scratch, ...gradients, x!, slope!], work);
+        run("attentionBackward", [...place, ...arrays, ...shapeOf(shape), ...scratch, ...gradients, x!, slope!], work);
       });
     },
   };

@@ -4,8 +4,8 @@
  * The keys a query sees are a list of row offsets, made once for each segment: the prefix, then its own rows.
  */
 
-import { address, call, func, type Local, loop, type Value, when } from "./assembler.ts";
-import type { Code } from "./encode.ts";
+import { address, call, func, type Local, locals, loop, type Value, when } from "./assembler.ts";
+import type { Code, Func, Type } from "./encode.ts";
 
 /** Entries by which lists of keys and scores may be read or written beyond their end. */
 export const SLACK = 4;
@@ -92,4 +92,36 @@ export function setPlace(p: Shared, row: Local<"address">, index: Local<"address
     query.set(address.mul(lse, p.head)),
     lse.set(address.shl(lse, 2)),
   ];
+}
+
+/** What takes the place of `segment`, `segmentsEnd`, `first` and `last` where work is counted in units. */
+const counted = {
+  segments: "address",
+  cuts: "address",
+  pieces: "address",
+  group: "address",
+  unit: "address",
+  unitsEnd: "address",
+} as const;
+
+/**
+ * A function of some segments and heads as one of units: a unit is `group` heads in a piece, which are the segments between
+ * two cuts. The heads' first group comes first, in all pieces.
+ */
+export function inUnits(name: string, func1: Func, given: Readonly<Record<string, Type>>): Func {
+  const own = Object.keys(given).filter((key) => !["segment", "segmentsEnd", "first", "last"].includes(key));
+  const types: Readonly<Record<string, Type>> = Object.fromEntries(own.map((key) => [key, given[key] as Type]));
+  return func(name, { ...counted, ...types }, (all, local) => {
+    const { segments, cuts, pieces, group, unit, unitsEnd } = all;
+    const [segment, segmentsEnd, first, last, cut] = locals(local, "address", 5);
+    const segmentAt = (i: number) => address.add(segments, address.mul(address.load32(cut, 4 * i), FIELD * FIELDS));
+    const args = { ...all as Readonly<Record<string, Local<Type>>>, segment, segmentsEnd, first, last };
+    return loop(unit, unit, unitsEnd, 1, [
+      first.set(address.div(unit, pieces)),
+      cut.set(address.add(cuts, address.shl(address.sub(unit, address.mul(first, pieces)), 2))),
+      [segment.set(segmentAt(0)), segmentsEnd.set(segmentAt(1))],
+      [first.set(address.mul(first, group)), last.set(address.add(first, group))],
+      call(func1, ...Object.keys(given).map((key) => args[key as keyof typeof args])),
+    ]);
+  });
 }

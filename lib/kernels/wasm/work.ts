@@ -46,8 +46,6 @@ export interface Work {
   readonly cost: number;
   /** Parts start at multiples of this; 1 if not given. */
   readonly align?: number;
-  /** Where parts may start instead, ascending, from 0 to `units`. */
-  readonly cuts?: readonly number[];
   /**
    * Parts for each thread at most, in place of `PARTS`. They are then made of the work even where one thread does it all,
    * as what is called may round by sizes.
@@ -69,12 +67,12 @@ export const PARTS = 8;
 
 /** The bounds of the parts, of about the same number of units each, and of equally many for each thread. */
 export function partsOf(
-  { units, cost, align = 1, cuts, parts: most = PARTS }: Work,
+  { units, cost, align = 1, parts: most = PARTS }: Work,
   threads: number,
 ): readonly number[] {
-  const places = cuts === undefined ? Math.ceil(units / align) : cuts.length - 1;
+  const places = Math.ceil(units / align);
   const worth = Math.max(1, Math.min(places, threads * most, Math.floor(units * cost / PART)));
   const parts = worth < threads ? worth : worth - worth % threads;
-  const bound = (place: number): number => cuts === undefined ? Math.min(place * align, units) : cuts[place]!;
+  const bound = (place: number): number => Math.min(place * align, units);
   return Array.from({ length: parts + 1 }, (_, i) => bound(Math.floor(i * places / parts)));
 }
