@@ -1,7 +1,7 @@
 /**
- * Gradients of attention, a block of queries at a time that see the same keys: some rows, and the heads that share a key's
- * head. Their scores and the gradients of these stand in scratch rows, so that a key's gradient is read and written once
- * for the block. It meets its queries row by row, and head by head within a row, whatever the blocks are.
+ * Gradients of attention, a block of queries at a time that see the same keys. Their scores and the gradients of these stand
+ * in scratch rows, so that a key's gradient is read and written once for the block. It meets its queries row by row, and
+ * head by head within a row, whatever the blocks are.
  */
 
 import {
@@ -18,9 +18,10 @@ import {
   v128,
   when,
 } from "./assembler.ts";
+import { type Block, eachBlock, eachPair, type Query } from "./blocks.ts";
 import type { Code, Func } from "./encode.ts";
 import { addToRows, filled, MINUS_INFINITY, type Queries, scores, weightedSum } from "./key_lists.ts";
-import { eachSegment, inUnits, params, type Place, setPlace, withinWindow } from "./segments.ts";
+import { inUnits, params, type Place } from "./segments.ts";
 import { eachVector, exponential, hyperbolicTangent, sumLanes, VECTOR } from "./vectors.ts";
 
 const { sub, mul, div, madd, nmadd } = f32x4;
@@ -93,55 +94,17 @@ const backwardParams = {
 
 type Locals = { readonly [K in keyof typeof backwardParams]: Local<typeof backwardParams[K]> };
 
-/** A block: its rows and queries, its list of keys, how many of it the first row sees, and the offset of its key head. */
-type Block = Readonly<Record<"rows" | "queries" | "group" | "keys" | "seen" | "key", Local<"address">>>;
-
-/** Runs `body` for every block, with the offset of its first query and lse. */
-function eachBlock(
-  p: Locals,
-  local: NewLocal,
-  body: (block: Block, first: Place) => Code,
-): Code {
-  const [row, index, before, rows, queries, group] = locals(local, "address", 6);
-  const [keys, seen, key, query, lse] = locals(local, "address", 5);
-  return [
-    group.set(address.div(p.heads, p.kvHeads)),
-    eachSegment(p, before, (start, end) => {
-      const left = address.sub(end, row);
-      return loop(row, start, end, rows, [
-        rows.set(p.most),
-        when(address.lt(left, rows), rows.set(left)),
-        when(address.lt(p.window, address.add(before, rows)), rows.set(address.of(1))), // else lists begin alike
-        [keys.set(p.keys), seen.set(address.add(before, 1))],
-        withinWindow(p, seen, { keys, count: seen }),
-        queries.set(address.mul(rows, group)),
-        loop(index, p.first, p.last, group, [
-          setPlace(p, row, index, { query, lse }),
-          key.set(address.mul(address.div(index, group), p.head)),
-          body({ rows, queries, group, keys, seen, key }, { query, lse }),
-        ]),
-        before.set(address.add(before, rows)),
-      ]);
-    }),
-  ];
-}
-
-/** A query of a block: its place, its scratch rows, and how many keys it sees. */
-type Query = Place & Readonly<Record<"p" | "ds" | "count", Local<"address">>>;
-
-function newQuery(local: NewLocal): Query {
-  const [query, lse, p, ds, count] = locals(local, "address", 5);
-  return { query, lse, p, ds, count };
-}
+/** A query of a block with its scratch rows. */
+type WithRows = Query & Readonly<Record<"p" | "ds", Local<"address">>>;
 
 /** p, ds and dq of one query, or of two. */
-function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Query] | readonly [Query, Query]): Code {
+function differentiated(all: Locals, { keys, key }: Block, queries: readonly WithRows[]): Code {
   const { q, k, v, out, lse, head, scale, softcap, g, dq } = all;
-  const [a, b = a] = queries;
+  const [a, b = a] = queries as readonly [WithRows, WithRows?];
   const n = queries.length as Queries;
   const one = f32.of(1);
   const offset = (x: Local<"address">) => [address.add(x, a.query), address.add(x, b.query)] as const;
-  const derive = ({ query, lse: lseAt, p, ds, count }: Query): Code =>
+  const derive = ({ query, lse: lseAt, p, ds, count }: WithRows): Code =>
     call(
       differentiate,
       ...[address.add(g, query), address.add(out, query), address.add(lse, lseAt), head, p, ds, count, scale, softcap],
@@ -156,31 +119,21 @@ function differentiated(all: Locals, { keys, key }: Block, queries: readonly [Qu
 
 /** Fills the scratch rows of a block, and its part of dq. */
 function fillBlock(all: Locals, local: NewLocal, block: Block, first: Place): Code {
-  const [cursor, a, b] = [newQuery(local), newQuery(local), newQuery(local)];
-  const [i, h, x, slope] = locals(local, "address", 4);
-  const others = address.sub(all.heads, block.group);
+  const [p, ds, x, slope] = locals(local, "address", 4);
+  const rows = [0, 1].map(() => ({ p: local("address"), ds: local("address") }));
   const on = (at: Local<"address">, by: Address): Code => at.set(address.add(at, by));
-  const take = (to: Query): Code => [
-    (["query", "lse", "p", "ds", "count"] as const).map((name) => to[name].set(cursor[name])),
-    [call(copyHead, address.add(all.q, to.query), x, all.head), on(x, all.head)],
-    [call(copyHead, address.add(all.g, to.query), slope, all.head), on(slope, all.head)],
-    [on(cursor.query, all.head), on(cursor.lse, 4), on(cursor.p, all.stride), on(cursor.ds, all.stride), on(h, 1)],
-    when(address.eq(h, block.group), [
-      [h.set(address.of(0)), on(cursor.count, 1)],
-      [on(cursor.query, address.mul(others, all.head)), on(cursor.lse, address.shl(others, 2))],
-    ]),
-  ];
   return [
-    [cursor.query.set(first.query), cursor.lse.set(first.lse), cursor.count.set(block.seen), h.set(address.of(0))],
-    [cursor.p.set(all.p), cursor.ds.set(all.ds), x.set(all.x), slope.set(all.slope)],
-    loop(i, 0, block.queries, 2, [
-      take(a),
-      when(
-        address.lt(address.add(i, 1), block.queries),
-        [take(b), differentiated(all, block, [a, b])],
-        differentiated(all, block, [a]),
-      ),
-    ]),
+    [p.set(all.p), ds.set(all.ds), x.set(all.x), slope.set(all.slope)],
+    eachPair(
+      ...[all, local, { block, first }] as const,
+      (queries) => differentiated(all, block, queries.map((query, i) => ({ ...query, ...rows[i]! }))),
+      ({ query }, which) => [
+        [rows[which]!.p.set(p), rows[which]!.ds.set(ds)],
+        [call(copyHead, address.add(all.q, query), x, all.head), on(x, all.head)],
+        [call(copyHead, address.add(all.g, query), slope, all.head), on(slope, all.head)],
+        [on(p, all.stride), on(ds, all.stride)],
+      ],
+    ),
   ];
 }
 
@@ -210,7 +163,7 @@ const ofSegments = func(
   "attentionBackwardOfSegments",
   backwardParams,
   (all, local) =>
-    eachBlock(all, local, (block, first) => [
+    eachBlock(all, local, all.most, (block, first) => [
       fillBlock(all, local, block, first),
       addBlock(all, local, block),
     ]),
