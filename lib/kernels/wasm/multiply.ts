@@ -4,8 +4,8 @@
  */
 
 import { type Floats, type Kernels, oneByOne } from "../kernels.ts";
-import { allocateForever, withScratch } from "../memory.ts";
-import { integers } from "./arrays.ts";
+import { buffer } from "../address_space.ts";
+import { allocateForever } from "../memory.ts";
 import { FEW_COLUMNS, FEW_STEPS } from "./columns.ts";
 import { ENTRY } from "./few_rows.ts";
 import { KC, MR, NC, NR, WIDEST, WORKSPACE } from "./gemm.ts";
@@ -31,16 +31,21 @@ const SMALL_PRODUCT = SHARED.floats / NR;
 /** Nanoseconds of a multiply-add, and of one with few rows, of packing a float, and of reading one that is used once. */
 const COST = { multiply: 0.04, few: 0.06, pack: 0.7, read: 0.2 };
 
-/** Workspace of all products: packed columns of B, and a panel of A for each thread. */
+/** The most matrices that multiply the same rows as one work. */
+const MOST_LAYERS = 8;
+
+/** Workspace of all products: packed columns of B, a panel of A for each thread, and entries of matrices. */
 interface Room {
   readonly columns: number;
   readonly rows: number;
+  readonly entries: Int32Array;
 }
 
 let opened: Room | undefined;
 const openRoom = (): Room => ({
   columns: allocateForever(SHARED.floats * 4),
   rows: allocateForever(WORKSPACE * MAX_THREADS),
+  entries: new Int32Array(buffer(), allocateForever(4 * ENTRY * MOST_LAYERS), ENTRY * MOST_LAYERS),
 });
 
 /** C ← A·B + beta·C: where the matrices are, and the bytes between their rows and columns. */
@@ -191,18 +196,17 @@ export function linearLayers(
   const each = oneByOne(gemm);
   return (m, k, x, layers) => {
     const n = layers.reduce((sum, { outer }) => sum + outer, 0);
-    const isWhole = layers.length > 1 && layers.every(({ outer }) => outer % FEW_COLUMNS === 0);
+    const isWhole = layers.length > 1 && layers.length <= MOST_LAYERS &&
+      layers.every(({ outer }) => outer % FEW_COLUMNS === 0);
     if (!isWhole || !areFew(m, k) || m * n * k <= SMALL_PRODUCT) return each(m, k, x, layers);
-    withScratch(() => {
-      const entries = integers(ENTRY * layers.length);
-      let end = 0;
-      layers.forEach(({ weight, outer, y, beta }, i) =>
-        entries.set([end += outer, at(weight) / 4, at(y) / 4, outer, beta], ENTRY * i)
-      );
-      const { columns: panels } = opened ??= openRoom();
-      if (m > 2) kernels.packColumns(at(x), 4 * k, 4, m, k, panels);
-      const place = [entries.byteOffset, entries.byteOffset + entries.byteLength, m, m > 2 ? panels : at(x), k];
-      run("multiplyFewByEach", [from(0, 1), upTo(0, 1), ...place], fewWork(m, k, n));
-    });
+    const { columns: panels, entries } = opened ??= openRoom();
+    let end = 0;
+    layers.forEach(({ weight, outer, y, beta }, i) =>
+      entries.set([end += outer, at(weight) / 4, at(y) / 4, outer, beta], ENTRY * i)
+    );
+    if (m > 2) kernels.packColumns(at(x), 4 * k, 4, m, k, panels);
+    const { byteOffset } = entries, last = byteOffset + 4 * ENTRY * layers.length;
+    const args = [from(0, 1), upTo(0, 1), byteOffset, last, m, m > 2 ? panels : at(x), k];
+    run("multiplyFewByEach", args, fewWork(m, k, n));
   };
 }
