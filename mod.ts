@@ -78,7 +78,7 @@ export type {
   RmsNorm,
   RotaryPositions,
 } from "./lib/model/architecture.ts";
-export { type AdaptedWeight, project, type Projection, type Weight, type WeightChange } from "./lib/model/project.ts";
+export { type AdaptedWeight, type LayerProduct, project, type Weight, type WeightChange } from "./lib/model/project.ts";
 export { initAdapter, mergeAdapter, unmergeAdapter, withAdapter, withoutAdapter } from "./lib/model/lora.ts";
 export type { Adapter, AdapterOptions, LayerAdapter, Projection } from "./lib/model/lora.ts";
 export { heldIn } from "./lib/model/held_in.ts";

@@ -22,7 +22,7 @@ export interface WeightChange extends LowRank {
 }
 
 /** What a layer multiplies by, and what it adds, `[out]`, if anything. */
-export type Projection = readonly [weight: Weight, bias?: Tensor | undefined];
+export type LayerProduct = readonly [weight: Weight, bias?: Tensor | undefined];
 
 /**
  * y = x·Wᵀ + bias, by several W at once: every matrix product of a layer goes through here.
@@ -30,7 +30,7 @@ export type Projection = readonly [weight: Weight, bias?: Tensor | undefined];
  * @param x `[T, in]`
  * @returns `[T, out]` for each
  */
-export function project<const P extends readonly Projection[]>(
+export function project<const P extends readonly LayerProduct[]>(
   x: Tensor,
   ...projections: P
 ): { readonly [I in keyof P]: Tensor } {
