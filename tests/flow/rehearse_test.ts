@@ -187,7 +187,7 @@ Deno.test("sentences about what is foretold refuse a run before its first step",
 Deno.test("the heaviest step is foretold, wherever it stands", () => {
   const one = (tokens: number, id: number): TokenPair => ({
     ...{ id: String(id), prompt: new Int32Array(8).fill(7), chosen: new Int32Array(tokens).fill(7) },
-    rejected: new Int32Array(4).fill(7),
+    rejected: new Int32Array(tokens).fill(7),
   });
   const peak = (lengths: readonly number[]): number => {
     const given = { ...state(real), rows: lengths.map(one), refLogps: new Float64Array(2 * lengths.length) };
@@ -195,7 +195,7 @@ Deno.test("the heaviest step is foretold, wherever it stands", () => {
   };
   const short = Array<number>(9).fill(8);
   assertEquals(peak(short.with(5, 240)), peak(short.with(0, 240)));
-  assertLess(1.1 * peak(short), peak(short.with(5, 240)));
+  assertLess(1.2 * peak(short), peak(short.with(5, 240)));
 });
 
 Deno.test("smaller micro-batches take less, of as many tokens in all", () => {
