@@ -78,7 +78,8 @@ export function linear(x: Tensor, weight: Tensor | HalfTensor, bias?: Tensor): T
  */
 export function linears(x: Tensor, layers: readonly LinearParams[]): readonly Tensor[] {
   const k = kernels(x.dtype), [rows, inner] = matrix(x, "x");
-  const everyRow = layers.some(({ bias }) => bias !== undefined) ? new Int32Array(rows) : NO_ROWS; // of a table with one
+  // A bias is the one row of a table, gathered for every row.
+  const everyRow = layers.some(({ bias }) => bias !== undefined) ? new Int32Array(rows) : NO_ROWS;
   const outs = layers.map((layer) => {
     const outer = outerOf(x, layer), out = empty(x.dtype, [rows, outer]);
     if (layer.bias !== undefined) k.gatherRows(floats(layer.bias), everyRow, floats(out), outer);

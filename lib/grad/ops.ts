@@ -16,15 +16,14 @@ const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
   a.length === b.length && a.every((extent, i) => extent === b[i]);
 
 function zip(op: BinaryOp, a: Tensor, b: Tensor): Tensor {
-  const isSame = sameShape(a.shape, b.shape);
-  const fits = isSame || size(a.shape) === 1 || size(b.shape) === 1;
+  const fits = sameShape(a.shape, b.shape) || size(a.shape) === 1 || size(b.shape) === 1;
   if (!fits || a.dtype !== b.dtype) {
     throw new TypeError(
       `Cannot ${op} tensors as shape and dtype must agree: ` +
         `${a.dtype} ${showShape(a.shape)} and ${b.dtype} ${showShape(b.shape)}`,
     );
   }
-  const shape = !isSame && size(a.shape) === 1 ? b.shape : a.shape;
+  const shape = size(a.shape) === 1 ? b.shape : a.shape;
   return build(a.dtype, shape, (out) => kernels(a.dtype).zip(op, floats(a), floats(b), out));
 }
 

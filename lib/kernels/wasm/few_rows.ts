@@ -12,8 +12,8 @@ import { FLOAT, VECTOR } from "./vectors.ts";
 /** Rows of A side by side in a panel. */
 export const FEW_LANES = 8;
 
-/** What a tile of lanes takes. */
-const tiled = {
+/** What products of rows in panels take. */
+const product = {
   rows: "address",
   panel: "address",
   depth: "address",
@@ -21,26 +21,23 @@ const tiled = {
   apart: "address",
   c: "address",
   ldc: "address",
-  cStep: "address",
   add: "address",
 } as const;
 
-/** Columns of a tile of lanes, next to each other in C: four, six or eight. */
+/** Columns of a tile of lanes. */
 type Width = 4 | 6 | 8;
 
 /**
  * C ← A·B, or C + A·B where `add` is 1, for `vectors` times four rows of a panel, of which `rows` are meant, and `width`
- * columns of B.
+ * columns of B, `apart` apart in B and `cStep` in C.
  */
 function tile(vectors: 1 | 2, width: Width): Func {
-  return func(`lanes${vectors}x${width}`, tiled, ({ rows, panel, depth, b, apart, c, ldc, cStep, add }, local) => {
+  const given = { ...product, cStep: "address" } as const;
+  return func(`lanes${vectors}x${width}`, given, ({ rows, panel, depth, b, apart, c, ldc, add, cStep }, local) => {
     const columns = [b, ...range(width - 1).map(() => local("address"))];
     const sums = columns.map(() => range(vectors).map(() => local("v128")));
-    const [lanes, scratch] = [range(vectors), range(4)].map((all) => all.map(() => local("v128"))) as [
-      Local<"v128">[],
-      Local<"v128">[],
-    ];
-    const [k, at, factor] = [local("address"), local("address"), scratch[0]!];
+    const lanes = range(vectors).map(() => local("v128")), factor = local("v128");
+    const [k, at] = [local("address"), local("address")];
     const step = (k: number): Code => [
       lanes.map((lane, v) => lane.set(v128.load(panel, (k * FEW_LANES / 4 + v) * VECTOR))),
       columns.map((column, j) => [
@@ -48,13 +45,12 @@ function tile(vectors: 1 | 2, width: Width): Func {
         lanes.map((lane, v) => sums[j]![v]!.set(f32x4.madd(factor, lane, sums[j]![v]!))),
       ]),
     ];
-    const [before] = scratch as [Local<"v128">];
     /** A row of C; the rows beyond `rows` mean nothing. */
     const write = (row: number): Code =>
       when(address.lt(row, rows), [
         at.set(c),
         sums.map((vectors) => [
-          storeLane(row % 4, at, vectors[Math.floor(row / 4)]!, { add, before }),
+          storeLane(row % 4, at, vectors[Math.floor(row / 4)]!, { add, before: factor }),
           at.set(address.add(at, cStep)),
         ]),
         c.set(address.add(c, ldc)),
@@ -91,19 +87,12 @@ const onlyFourRows: Tiles = { width: 8, fourRows: tile(1, 8) };
 /**
  * C ← A·B, or C + A·B where `add` is 1, for `rows` rows of A in panels of `FEW_LANES`, the last one filled up with
  * anything. The columns of B are `apart` bytes apart; some of them at a time go through all blocks of k, so that B is read
- * in the order in which it lies, and through all panels, for which they stay in the first-level cache.
+ * once, and through all panels, for which they stay in the first-level cache.
  */
-export const multiplyFewRows: Func = func("multiplyFewRows", {
-  width: "address",
-  rows: "address",
-  panel: "address",
-  depth: "address",
-  b: "address",
-  apart: "address",
-  c: "address",
-  ldc: "address",
-  add: "address",
-}, ({ width, rows, panel, depth, b, apart, c, ldc, add }, local) => {
+export const multiplyFewRows: Func = func("multiplyFewRows", { width: "address", ...product }, (
+  { width, rows, panel, depth, b, apart, c, ldc, add },
+  local,
+) => {
   const [column, end, row, rest, x, to, bytes, bStep, cStep] = locals(local, "address", 9);
   /** The columns up to `end`. */
   const multiply = ({ width: columns, eightRows, fourRows }: Tiles): Code =>
@@ -113,7 +102,7 @@ export const multiplyFewRows: Func = func("multiplyFewRows", {
       { b, apart, c, bStep, cStep },
       eachBlock(local, { depth, add }, (k, steps, more) => {
         const run = (tile: Func): Code =>
-          call(tile, rest, x, steps, address.add(b, address.shl(k, 2)), bStep, to, ldc, cStep, more);
+          call(tile, rest, x, steps, address.add(b, address.shl(k, 2)), bStep, to, ldc, more, cStep);
         return [
           [x.set(address.add(panel, address.mul(k, FEW_LANES * FLOAT))), to.set(c)],
           loop(row, 0, rows, FEW_LANES, [

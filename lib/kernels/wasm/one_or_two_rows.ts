@@ -12,7 +12,7 @@ import { FLOAT, transpose, VECTOR } from "./vectors.ts";
 const LINE = 4;
 
 /** What products of one and of two rows take. */
-const dotted = {
+const product = {
   a: "address",
   across: "address",
   b: "address",
@@ -20,7 +20,6 @@ const dotted = {
   depth: "address",
   c: "address",
   ldc: "address",
-  cStep: "address",
   add: "address",
 } as const;
 
@@ -29,7 +28,8 @@ const dotted = {
  * and `cStep` in C.
  */
 function dots(rows: 1 | 2, quads: number): Func {
-  return func(`dots${rows}x${quads}`, dotted, ({ a, across, b, apart, depth, c, ldc, cStep, add }, local) => {
+  const given = { ...product, cStep: "address" } as const;
+  return func(`dots${rows}x${quads}`, given, ({ a, across, b, apart, depth, c, ldc, add, cStep }, local) => {
     const from = [a, local("address")].slice(0, rows);
     const sums = from.map(() => range(quads).map(() => local("v128")));
     const [columns, scratch] = [0, 1].map(() => range(FEW_STEPS).map(() => local("v128"))) as [
@@ -67,18 +67,10 @@ function dots(rows: 1 | 2, quads: number): Func {
 }
 
 /** C ← A·B, or C + A·B where `add` is 1, for one or two rows as they lie. The columns of B are `apart` bytes apart. */
-export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", {
-  rows: "address",
-  width: "address",
-  a: "address",
-  across: "address",
-  b: "address",
-  apart: "address",
-  depth: "address",
-  c: "address",
-  ldc: "address",
-  add: "address",
-}, ({ rows, width, a, across, b, apart, depth, c, ldc, add }, local) => {
+export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", { rows: "address", width: "address", ...product }, (
+  { rows, width, a, across, b, apart, depth, c, ldc, add },
+  local,
+) => {
   const [column, bStep, cStep] = locals(local, "address", 3);
   const multiply = (dots: Func, columns: number): Code =>
     eachColumns(
@@ -87,7 +79,7 @@ export const multiplyOneOrTwo: Func = func("multiplyOneOrTwo", {
       { b, apart, c, bStep, cStep },
       eachBlock(local, { depth, add }, (k, steps, more) => {
         const offset = address.shl(k, 2);
-        return call(dots, address.add(a, offset), across, address.add(b, offset), bStep, steps, c, ldc, cStep, more);
+        return call(dots, address.add(a, offset), across, address.add(b, offset), bStep, steps, c, ldc, more, cStep);
       }),
     );
   return [

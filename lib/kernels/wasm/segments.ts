@@ -108,7 +108,7 @@ const counted = {
  * A function of some segments and heads as one of units: a unit is `group` heads in a piece, which are the segments between
  * two cuts. The heads' first group comes first, in all pieces.
  */
-export function inUnits(name: string, func1: Func, given: Readonly<Record<string, Type>>): Func {
+export function inUnits(name: string, ofSegments: Func, given: Readonly<Record<string, Type>>): Func {
   const own = Object.keys(given).filter((key) => !["segment", "segmentsEnd", "first", "last"].includes(key));
   const types: Readonly<Record<string, Type>> = Object.fromEntries(own.map((key) => [key, given[key] as Type]));
   return func(name, { ...counted, ...types }, (all, local) => {
@@ -121,7 +121,7 @@ export function inUnits(name: string, func1: Func, given: Readonly<Record<string
       cut.set(address.add(cuts, address.shl(address.sub(unit, address.mul(first, pieces)), 2))),
       [segment.set(segmentAt(0)), segmentsEnd.set(segmentAt(1))],
       [first.set(address.mul(first, group)), last.set(address.add(first, group))],
-      call(func1, ...Object.keys(given).map((key) => args[key as keyof typeof args])),
+      call(ofSegments, ...Object.keys(given).map((key) => args[key as keyof typeof args])),
     ]);
   });
 }
