@@ -3,7 +3,7 @@
  * of B is multiplied with all of them at once.
  */
 
-import { address, call, f32x4, func, type Local, locals, loop, v128, when } from "./assembler.ts";
+import { address, call, f32x4, func, locals, loop, v128, when } from "./assembler.ts";
 import { eachBlock, eachColumns, FEW_STEPS, range, storeLane } from "./columns.ts";
 import type { Code, Func } from "./encode.ts";
 import { multiplyOneOrTwo } from "./one_or_two_rows.ts";
