@@ -61,21 +61,34 @@ Deno.test("work is cut at whole steps, from 0 to its end, into parts that are wo
   assertEquals(partsOf({ units: 10, cost: 3_800 }, 4).length, 1 + 4); // and four, as many for each thread
 });
 
-Deno.test("threads rest while they gain nothing, and work again when they do", () => {
-  const pace = openPace();
+/** Does jobs that threads make so many times quicker, and counts those that one thread did. */
+function paced(): (jobs: number, gain: number) => number {
+  let clock = 0;
+  const pace = openPace(() => clock);
   const job = (gain: number): boolean => {
     const rests = pace.rests();
-    pace.note(1e6, rests ? 1 : 1 / gain);
+    pace.begin();
+    clock += rests ? 1 : 1 / gain;
+    pace.end(1e6);
     return rests;
   };
-  const rested = (jobs: number, gain: number): number =>
-    Array.from({ length: jobs }, () => job(gain)).filter(Boolean).length;
+  return (jobs, gain) => Array.from({ length: jobs }, () => job(gain)).filter(Boolean).length;
+}
+
+Deno.test("threads rest while they gain nothing, and longer and longer; and work again when they gain", () => {
+  const rested = paced();
   assertEquals(rested(200, 0.5), 0); // while threads start
-  const timed = rested(64, 0.9);
-  assert(timed > 20 && timed < 44, `${timed} of 64 jobs were done by one thread`);
-  assertEquals(rested(1000, 0.9), 1000);
+  for (const jobs of [64, 128, 256, 512, 1024, 1024]) {
+    const timed = rested(64, 0.9);
+    assert(timed > 20 && timed < 44, `${timed} of 64 jobs were done by one thread`);
+    assertEquals(rested(jobs, 0.9), jobs);
+  }
   rested(64, 1.8);
   assertEquals(rested(1000, 1.8), 0);
+  rested(64, 0.9);
+  assertEquals(rested(64, 0.9), 64);
+  rested(64, 1.8);
+  assertEquals(rested(1000, 1.8), 0, "after one moment without a gain");
 });
 
 Deno.test("an engine without threads computes in one", () => {

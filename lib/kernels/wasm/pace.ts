@@ -4,9 +4,11 @@
  * quicker way is kept for a while. Results do not depend on it.
  */
 
-/** How many jobs are timed, and for how many what came out is kept. */
+/** How many jobs are timed, and for how many threads then work that gained by it. */
 const TIMED = 64;
 const KEPT = 1_000;
+/** Threads that gained nothing rest for so many jobs, and for twice as many each time that this comes out again. */
+const REST = { first: 64, most: 1_024 };
 /** Jobs before the first are timed: threads need some time to start. */
 const FIRST = 200;
 /** Gain from which threads are worth their cores. */
@@ -18,35 +20,47 @@ interface Sum {
   cost: number;
 }
 
-/** The choice for the next job, and what the last one took. */
+/** The choice for the next job, and how long it takes. */
 export interface Pace {
   /** Whether the next job is better done by one thread. */
   readonly rests: () => boolean;
-  /** Tells that a job of a size took so long. */
-  readonly note: (cost: number, took: number) => void;
+  /** A job begins. */
+  readonly begin: () => void;
+  /** It has ended, and was of such a size. */
+  readonly end: (cost: number) => void;
 }
 
 const rate = ({ took, cost }: Sum): number => took / cost;
 
-/** Starts with threads at work. */
-export function openPace(): Pace {
-  let [timing, left, resting, state] = [false, FIRST, false, 1];
+/** Starts with threads at work; the clock is asked while jobs are timed alone. */
+export function openPace(now: () => number = () => performance.now()): Pace {
+  let [timing, left, resting, rest, state, began] = [false, FIRST, false, REST.first, 1, 0];
   const [shared, alone]: readonly [Sum, Sum] = [{ took: 0, cost: 0 }, { took: 0, cost: 0 }];
-  const begin = (isTimed: boolean, jobs: number): void => {
-    [timing, left] = [isTimed, jobs];
-    for (const sum of [shared, alone]) [sum.took, sum.cost] = [0, 0];
-  };
   /** Heads or tails by Lehmer's generator, as jobs come in patterns. */
   const toss = (): boolean => (state = state * 48_271 % 2_147_483_647) % 2 === 0;
-  const note = (cost: number, took: number): void => {
+  const time = (cost: number): void => {
     const sum = resting ? alone : shared;
-    sum.took += took;
+    sum.took += now() - began;
     sum.cost += cost;
-    if (--left === 0 && timing) {
-      resting = rate(alone) < GAIN * rate(shared);
-      begin(false, KEPT);
-    } else if (left === 0) begin(true, TIMED);
-    if (timing) resting = toss();
   };
-  return { rests: () => resting, note };
+  const startTiming = (): void => {
+    [timing, left] = [true, TIMED];
+    for (const sum of [shared, alone]) [sum.took, sum.cost] = [0, 0];
+  };
+  const decide = (): void => {
+    resting = rate(alone) < GAIN * rate(shared);
+    [timing, left] = [false, resting ? rest : KEPT];
+    rest = resting ? Math.min(2 * rest, REST.most) : REST.first;
+  };
+  return {
+    rests: () => resting,
+    begin: () => {
+      if (timing) began = now();
+    },
+    end: (cost) => {
+      if (timing) time(cost);
+      if (--left === 0) (timing ? decide : startTiming)();
+      if (timing) resting = toss();
+    },
+  };
 }

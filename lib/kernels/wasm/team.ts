@@ -201,9 +201,9 @@ export function openTeam(module: WebAssembly.Module, options: TeamOptions): Team
     const cost = work.units * work.cost;
     const isWorthIt = others?.length !== 0 && isWorth(cost, work.parts === undefined) && mayShare(name);
     if (!isWorthIt) return alone(name, args, work);
-    const began = performance.now();
+    pace.begin();
     (shares(cost) ? share : alone)(name, args, work);
-    if (others !== undefined) pace.note(cost, performance.now() - began);
+    if (others !== undefined) pace.end(cost);
   };
   return { threads, kernels, shares, run, close };
 }

@@ -94,9 +94,11 @@ export function serve(start: Given, take: typeof takeParts, open?: Open): never 
   const { pause = () => {} } = Atomics as { readonly pause?: () => void };
   for (;;) {
     for (let i = 0; i < looks && Atomics.load(words, place.left) === 0; i++) pause();
-    Atomics.add(words, place.asleep, 1);
-    Atomics.wait(words, place.left, 0);
-    Atomics.sub(words, place.asleep, 1);
+    if (Atomics.load(words, place.left) === 0) {
+      Atomics.add(words, place.asleep, 1);
+      Atomics.wait(words, place.left, 0);
+      Atomics.sub(words, place.asleep, 1);
+    }
     take(desk, kernels, start.thread);
   }
 }

@@ -139,7 +139,7 @@ await install();
 const works = [
   dpoWork("S", 16, 3),
   generateWork("S", 1, 8),
-  generateWork("S", 16, 4),
+  generateWork("S", 16, 8),
   dpoWork("M", 2, 3),
   generateWork("M", 1, 1),
   generateWork("M", 16, 1),
