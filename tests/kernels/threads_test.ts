@@ -19,15 +19,15 @@ Deno.test("other threads do take parts", () => {
   const deadline = performance.now() + 10_000;
   const done: number[] = [];
   while (marks[16] === 0 && performance.now() < deadline) {
-    // Each part adds 1 to its thread's own number: 16 parts a job, or the whole in one while the others rest.
+    // Each part adds 1 to its thread's own number: ten parts a job, or the whole in one while the others rest.
     const [before, mark] = [marks[0]!, own(marks.byteOffset, 64)];
     team.run("axpy", [1, x.byteOffset, mark, mark, 4], { units: 16, cost: 1e6 });
     done.push(marks[0]! + marks[16]! - before);
   }
   team.close();
   assert(marks[16]! > 0, "the other thread never took a part");
-  assertEquals(done.at(-1), 16, "parts of the job that was shared");
-  assert(done.every((parts) => parts === 16 || parts === 1), `${done}`);
+  assertEquals(done.at(-1), 10, "parts of the job that was shared");
+  assert(done.every((parts) => parts === 10 || parts === 1), `${done}`);
 });
 
 Deno.test("small work is shared with threads that look for some, and none of them is woken for it", () => {
@@ -46,19 +46,31 @@ Deno.test("small work is shared with threads that look for some, and none of the
     team.run("axpy", [1, x.byteOffset, at, at, 4], work);
     return mark[0]! - before;
   };
-  assertEquals([parts(10_000), parts(13_000), parts(40_000), parts(1e6)], [1, 2, 6, 16]);
+  assertEquals([parts(10_000), parts(13_000), parts(40_000), parts(1e6)], [1, 2, 4, 10]);
   assertEquals(parts(40_000, 1), 1, "a library's small work stays whole, whoever sleeps");
   sleeping![0] = 1;
-  assertEquals([parts(10_000), parts(13_000), parts(59_000), parts(61_000)], [1, 1, 1, 10]);
+  assertEquals([parts(10_000), parts(13_000), parts(59_000), parts(61_000)], [1, 1, 1, 6]);
   team.close();
 });
 
+/** The sizes of parts, as they are taken. */
+const sizesOf = (bounds: readonly number[]): readonly number[] =>
+  bounds.slice(1).map((end, i) => end - bounds[i]!).reverse();
+
 Deno.test("work is cut at whole steps, from 0 to its end, into parts that are worth it", () => {
   assertEquals(partsOf({ units: 10, cost: 1 }, 4), [0, 10]);
-  assertEquals(partsOf({ units: 10, cost: 1e6 }, 1), [0, 1, 2, 3, 5, 6, 7, 8, 10]);
   assertEquals(partsOf({ units: 10, cost: 1e6, align: 4 }, 4), [0, 4, 8, 10]);
-  assertEquals(partsOf({ units: 10, cost: 3_800 }, 2).length, 1 + 6); // 38 µs: six parts of 6 µs
-  assertEquals(partsOf({ units: 10, cost: 3_800 }, 4).length, 1 + 4); // and four, as many for each thread
+  assertEquals(sizesOf(partsOf({ units: 10, cost: 3_800 }, 2)), [2, 2, 3, 3]); // of 38 µs, 6 at least
+  assertEquals(sizesOf(partsOf({ units: 10, cost: 3_800 }, 4)), [3, 2, 3, 2]);
+  assertEquals(sizesOf(partsOf({ units: 10, cost: 1e6, parts: 2 }, 2)), [3, 2, 3, 2]); // of a library equal ones
+});
+
+Deno.test("parts become smaller, so that nobody waits for a large one at the end, and are eight a thread at most", () => {
+  const sizes = sizesOf(partsOf({ units: 960, cost: 1e3 }, 2));
+  assertEquals(sizes, [120, 120, 120, 120, 120, 120, 60, 60, 30, 30, 15, 15, 7, 7, 8, 8]);
+  const many = partsOf({ units: 1e7, cost: 1e6 }, 64);
+  assertEquals(many.length, 1 + 8 * 64);
+  assertEquals([many[0], many.at(-1)], [0, 1e7]);
 });
 
 /** Does jobs that threads make so many times quicker, and counts those that one thread did. */

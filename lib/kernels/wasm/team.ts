@@ -97,11 +97,11 @@ interface Job {
 /** Writes a job down and wakes who sleeps. */
 function publish({ words, terms }: Desk, { kernel, args, bounds }: Job): void {
   args.forEach((arg, i) => {
-    const { base, first, last, thread } = typeof arg === "number" ? { base: arg, first: 0, last: 0, thread: 0 } : arg;
-    terms[TERMS * i] = base;
-    terms[TERMS * i + 1] = first;
-    terms[TERMS * i + 2] = last;
-    terms[TERMS * i + 3] = thread;
+    const isMoving = typeof arg !== "number";
+    terms[TERMS * i] = isMoving ? arg.base : arg;
+    terms[TERMS * i + 1] = isMoving ? arg.first : 0;
+    terms[TERMS * i + 2] = isMoving ? arg.last : 0;
+    terms[TERMS * i + 3] = isMoving ? arg.thread : 0;
   });
   words.set(bounds, PLACE.bounds);
   words[PLACE.kernel] = kernel;

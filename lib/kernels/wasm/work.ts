@@ -65,14 +65,25 @@ const PART = 6_000;
 /** Parts for each thread at most, so that a slow thread can take fewer than the others. */
 export const PARTS = 8;
 
-/** The bounds of the parts, of about the same number of units each, and of equally many for each thread. */
-export function partsOf(
-  { units, cost, align = 1, parts: most = PARTS }: Work,
-  threads: number,
-): readonly number[] {
-  const places = Math.ceil(units / align);
-  const worth = Math.max(1, Math.min(places, threads * most, Math.floor(units * cost / PART)));
-  const parts = worth < threads ? worth : worth - worth % threads;
-  const bound = (place: number): number => Math.min(place * align, units);
-  return Array.from({ length: parts + 1 }, (_, i) => bound(Math.floor(i * places / parts)));
+/**
+ * The bounds of the parts, which threads take from the last to the first: those are the largest, so that whoever waits for
+ * the others at the end waits for a small one.
+ *
+ * @see Hummel, Schonberg & Flynn 1992, "Factoring: a method for scheduling parallel loops"
+ */
+export function partsOf(work: Work, threads: number): readonly number[] {
+  const { units, cost, align = 1, parts } = work;
+  const places = Math.ceil(units / align), least = Math.ceil(PART / (cost * align));
+  const most = Math.max(Math.ceil(places / (4 * threads)), 2 * least);
+  const bounds = [units];
+  for (let left = places, rounds = PARTS; left > 0; rounds--) {
+    // A part for each thread, in all half of what is left at most, and in the end all of it.
+    const isLast = parts !== undefined || rounds === 1 || left < 2 * least * threads;
+    const worth = Math.min(Math.max(Math.floor(left / least), 1), threads * (parts ?? 1));
+    const count = isLast && worth < threads ? worth : worth - worth % threads;
+    const taken = isLast ? left : count * Math.min(most, Math.floor(left / (2 * threads)));
+    for (let i = 1; i <= count; i++) bounds.push((left - Math.ceil(i * taken / count)) * align);
+    left -= taken;
+  }
+  return bounds.reverse();
 }
