@@ -7,6 +7,7 @@ import { withScratch } from "../kernels/memory.ts";
 import { kernels } from "../kernels/provider.ts";
 import { type Dtype, empty, floats, halfBits, type HalfTensor, isHalf, type Tensor } from "../tensor/tensor.ts";
 import { asStored, matrix, transposed } from "./matrix.ts";
+import { panelsOf } from "./panels.ts";
 
 /** A matrix as products see it. */
 export interface Products {
@@ -75,7 +76,7 @@ export function multiplyByAll(
   layers.forEach(({ weight, bias }, i) => {
     const y = floats(ys[i] as Tensor), beta = bias === undefined ? 0 : 1;
     if (isHalf(weight)) productsBy(weight, x.dtype).forward(rows, floats(x), y, beta);
-    else inFloats.push({ weight: floats(weight), outer: weight.shape[0] as number, y, beta });
+    else inFloats.push({ weight: floats(weight), panels: panelsOf(weight), outer: weight.shape[0] as number, y, beta });
   });
   kernels(x.dtype).linears(rows, inner, floats(x), inFloats);
 }

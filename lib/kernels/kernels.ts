@@ -71,6 +71,8 @@ export type BinaryOp = "add" | "sub" | "mul" | "div" | "max" | "min";
 /** A matrix W `[outer, inner]` that rows are multiplied by, and where the products y `[rows, outer]` go. */
 export interface LinearLayer<A extends Floats> {
   readonly weight: A;
+  /** W in panels, if it was put into them; see `Kernels.panels`. */
+  readonly panels?: A | undefined;
   readonly outer: number;
   readonly y: A;
   readonly beta: 0 | 1;
@@ -107,6 +109,11 @@ export interface Kernels<A extends Floats> {
   ): void;
   /** y ← x·Wᵀ + beta·y for some W at once, each as `gemm` would; x `[rows, inner]`, W `[outer, inner]`, y `[rows, outer]`. */
   linears(rows: number, inner: number, x: A, layers: readonly LinearLayer<A>[]): void;
+  /**
+   * out ← W once more, in the order in which products of few rows read it, for `linears`; W `[outer, inner]`, out as many
+   * numbers, outer a multiple of 8. Missing where nothing is gained by it.
+   */
+  readonly panels?: (weight: A, outer: number, inner: number, out: A) => void;
   /** out[i] ← bits[i], a number of 16 bits; exact. */
   widen(half: Half, bits: Uint16Array, out: A): void;
   /** out[i] ← table[ids[i]]; table `[V, dim]`, out `[T, dim]`. */

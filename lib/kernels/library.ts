@@ -213,7 +213,10 @@ export function isRead(m: number, n: number, k: number, right: Layout): boolean 
   return Math.max(m, n) * k >= READ && (Math.min(m, n) === 1 || m <= FEW_ROWS && right.isTransposed);
 }
 
-/** `Kernels.linears` by a library's products, and by `own` where all they do is read. */
+/** The most rows by which a library gains nothing over ours where the other factor is in panels. */
+const ROWS_BY_PANELS = 16;
+
+/** `Kernels.linears` by a library's products, and by `own` where all they do is read, or the rows are few and by panels. */
 export function linearLayers(
   gemm: Kernels<Floats>["gemm"],
   own: Kernels<Floats>["linears"],
@@ -221,7 +224,9 @@ export function linearLayers(
   const each = oneByOne(gemm);
   return (rows, inner, x, layers) => {
     const right = { isTransposed: true, apart: inner };
-    const areRead = layers.every(({ outer }) => isRead(rows, outer, inner, right));
-    (areRead ? own : each)(rows, inner, x, layers);
+    const isOwn = layers.every(({ outer, panels }) =>
+      isRead(rows, outer, inner, right) || panels !== undefined && rows <= ROWS_BY_PANELS
+    );
+    (isOwn ? own : each)(rows, inner, x, layers);
   };
 }

@@ -12,6 +12,7 @@ import type { LanguageModel } from "./decoder.ts";
 import { checkParams, forward, type RotaryTables, rotaryTables } from "./forward.ts";
 import type { Generated, GenerateOptions } from "./generate.ts";
 import { logitsAt } from "./logps.ts";
+import { prepared } from "./prepared.ts";
 import { checkSampling, sampleRows, type Sampling } from "./sampling.ts";
 
 /** Keys and values of every layer, `[rows, kvHeads·headDim]` each: of a prompt, then of each of its samples. */
@@ -223,7 +224,16 @@ function grown(layers: number, empty: () => Tensor, known: Task["known"]): Cache
 }
 
 /** A generation pass by pass: each draws a token for the samples that go on. */
-export function* passes({ model, plans, options, all, known, onPass = () => {} }: Task): Generator<void, void> {
+export function* passes(task: Task): Generator<void, void> {
+  const end = prepared(task.model, task.plans.reduce((n, { limit }) => Math.max(n, limit), 0));
+  try {
+    yield* passesOf(task);
+  } finally {
+    end();
+  }
+}
+
+function* passesOf({ model, plans, options, all, known, onPass = () => {} }: Task): Generator<void, void> {
   const spec = checkSampling(options);
   const { config, params } = model;
   checkParams(params, config);

@@ -118,15 +118,17 @@ function placeholder(bytes: number): ArrayBuffer {
   return nothing = nothing.byteLength >= bytes ? nothing : new ArrayBuffer(bytes);
 }
 
-/** Where a tensor's numbers are: tensors that share them have one address, in a dry run too. */
-export function addressOf(t: Tensor | HalfTensor): number {
-  return storageOf(t).block.offset;
+/** Whether a tensor can be read: nothing has consumed it, and its scope has not ended. */
+export function isAlive(t: Tensor | HalfTensor): boolean {
+  const { consumed, block } = (t as Stored<typeof t>)[STORAGE];
+  return !consumed && block.region.alive;
 }
 
+/** Where a tensor's numbers are: tensors that share them have one address, in a dry run too. */
+export const addressOf = (t: Tensor | HalfTensor): number => storageOf(t).block.offset;
+
 /** Bytes of memory that a tensor's numbers take. */
-export function bytesOf(t: Tensor | HalfTensor): number {
-  return storageOf(t).block.bytes;
-}
+export const bytesOf = (t: Tensor | HalfTensor): number => storageOf(t).block.bytes;
 
 /** Whether a value is a tensor. */
 export function isTensor(value: unknown): value is Tensor | HalfTensor {
@@ -139,9 +141,7 @@ export function isHalf(t: Tensor | HalfTensor): t is HalfTensor {
 }
 
 /** The array behind a tensor, for whoever moves its bytes. */
-export function numbersOf(t: Tensor | HalfTensor): Floats | Uint16Array {
-  return storageOf(t).view;
-}
+export const numbersOf = (t: Tensor | HalfTensor): Floats | Uint16Array => storageOf(t).view;
 
 /** The array behind a tensor, for kernels that read it. @throws {TypeError} if it is held in 16 bits a number */
 export function floats(t: Tensor): Floats {

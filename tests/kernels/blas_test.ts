@@ -118,11 +118,7 @@ Deno.test("a BLAS leaves products that read a large factor for a few rows to the
   const sgemm: Sgemm = (...args) => (calls.push("library"), plain(...args));
   const base = { ...reference, ...own("gemm"), ...own("linears") } as Kernels<Floats>;
   const fast = blasKernels(() => base, openBlas({ path: "libours.so", open: () => library({ cblas_sgemm: sgemm }) }));
-  const called = (run: () => void): readonly string[] => {
-    calls.length = 0;
-    run();
-    return calls;
-  };
+  const called = (run: () => void): readonly string[] => (calls.length = 0, run(), calls);
   const [n, k] = [1024, 256], weight = shared(new Float32Array(n * k)), x = shared(new Float32Array(n * k));
   const forward = (m: number, n: number): void => fast.gemm(m, n, k, x, [k, 1], weight, [1, k], shared(x), n, 0);
   assertEquals(called(() => forward(8, n)), ["own gemm"]);
@@ -134,6 +130,9 @@ Deno.test("a BLAS leaves products that read a large factor for a few rows to the
   assertEquals(called(() => fast.linears(8, k, x, layers)), ["own linears"]);
   const small = { weight, outer: 8, y: shared(new Float32Array(64)), beta: 0 as const };
   assertEquals(called(() => fast.linears(8, k, x, [...layers, small])), ["own gemm", "own gemm", "library"]);
+  const inPanels = { weight, panels: weight, outer: 8, y: shared(new Float32Array(8 * 17)), beta: 0 as const };
+  assertEquals(called(() => fast.linears(16, k, x, [inPanels])), ["own linears"]);
+  assertEquals(called(() => fast.linears(17, k, x, [inPanels])), ["library"]);
 });
 
 Deno.test("what a BLAS has no words for is left to the other kernels, to the same bits", () => {

@@ -141,6 +141,36 @@ Deno.test("linears() has the bits of gemm() for each matrix, whether it adds or 
   }
 });
 
+Deno.test("panels of all matrices or of some, or none: linears() has the same bits", () => {
+  const draw = uniform(8);
+  for (const k of [5, KC, KC + 37]) {
+    for (const rows of [1, 2, 3, 4, 6, 7, 11, 12, 16, 23, 64, 65, 130]) {
+      for (const outers of [[8], [264], [200, 40, 8], [32, 8, 48, 64]]) {
+        const x = random(rows * k, draw);
+        const layers = outers.map((outer, i) => {
+          const weight = random(outer * k, draw),
+            panels = shared(new Float32Array(outer * k)),
+            y = random(rows * outer, draw);
+          wasm.panels!(weight, outer, k, panels);
+          return { weight, panels, outer, y, beta: i === 1 ? 1 : 0 } as const;
+        });
+        const by = (given: (i: number) => boolean): readonly Float32Array[] => {
+          const ys = layers.map(({ y }) => shared(y));
+          const some = layers.map((layer, i) => ({ ...layer, y: ys[i]!, panels: given(i) ? layer.panels : undefined }));
+          wasm.linears(rows, k, x, some);
+          return ys;
+        };
+        const expected = by(() => false);
+        assertEquals(by(() => true), expected, `${rows} rows by ${outers} of ${k}`);
+        assertEquals(by((i) => i === 0), expected, `some of ${rows} rows by ${outers} of ${k}`);
+        // A matrix that has panels is not read.
+        layers.forEach(({ weight }) => weight.fill(0));
+        assertEquals(by(() => true), expected);
+      }
+    }
+  }
+});
+
 Deno.test("wasm kernels refuse arrays outside the shared memory, and of 64 bits", () => {
   const inside = shared([1, 2]);
   for (const wrong of [new Float32Array(1), new Float64Array(inside.buffer, 0, 1)]) {

@@ -32,15 +32,21 @@ function products(): readonly Kernel[] {
   });
 }
 
-/** Products of some rows by matrices of several widths at once. */
-function linears(): readonly Kernel[] {
+/** Products of some rows by matrices of several widths at once, as they lie or in panels. */
+function linears(inPanels: boolean): readonly Kernel[] {
   const draw = uniform(7), [k, outers] = [516, [576, 192, 200]] as const;
   const weights = outers.map((outer) => random(outer * k, draw));
   return [1, 2, 16, 90].map((rows): Kernel => {
     const x = random(rows * k, draw);
     return (kernels) => {
+      const panelsOf = (weight: Float32Array, outer: number): Float32Array => {
+        const panels = zeros(weight.length);
+        kernels.panels!(weight, outer, k, panels);
+        return panels;
+      };
       const layers = outers.map((outer, i) => ({
         weight: weights[i]!,
+        panels: inPanels ? panelsOf(weights[i]!, outer) : undefined,
         outer,
         y: zeros(rows * outer),
         beta: 0 as const,
@@ -195,7 +201,8 @@ function elementwise(): readonly Kernel[] {
 
 const all: readonly (readonly [name: string, kernels: () => readonly Kernel[]])[] = [
   ["products", products],
-  ["products of the same rows", linears],
+  ["products of the same rows", () => linears(false)],
+  ["products of the same rows by panels", () => linears(true)],
   ["attention", attentions],
   ["kernels of rows", rows],
   ["elementwise kernels", elementwise],

@@ -42,7 +42,7 @@ for (const [name, modelIn] of Object.entries(models)) {
   inEachPrecision(`the cache of the ${name} decoder gives the logits of a full pass, bit for bit`, ({ dtype }) => {
     const model = modelIn(dtype);
     const spec = { temperature: 1.3, topK: 9, topP: 0.9 };
-    const results = generate(model, prompts, { ...base, ...spec, samples: 2, eos: never });
+    const results = generate(model, prompts, { ...base, ...spec, samples: 2, eos: never, maxNewTokens: 18 });
     results.forEach((samples, i) =>
       samples.forEach((sample) => {
         const rows = logitsBehind(model, prompts[i] as Int32Array, sample);

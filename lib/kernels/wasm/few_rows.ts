@@ -3,7 +3,7 @@
  * of B is multiplied with all of them at once.
  */
 
-import { address, call, f32x4, func, locals, loop, v128, when } from "./assembler.ts";
+import { address, call, f32x4, func, locals, loop, v128, type Value, when } from "./assembler.ts";
 import { eachBlock, eachColumns, FEW_STEPS, range, storeLane } from "./columns.ts";
 import type { Code, Func } from "./encode.ts";
 import { multiplyOneOrTwo } from "./one_or_two_rows.ts";
@@ -127,12 +127,8 @@ export const multiplyFewRows: Func = func("multiplyFewRows", { width: "address",
 /** Numbers of an entry of `multiplyFewByEach`. */
 export const ENTRY = 5;
 
-/**
- * Columns `first … last−1` of the products of up to 64 rows with several B, whose columns are counted one B after the
- * other. An entry is of five numbers: where B's columns end, a quarter of B's and of C's address, of C's row, and whether to
- * add. The columns of B are contiguous; rows come as they lie where they are one or two, else in panels.
- */
-export const multiplyFewByEach: Func = func("multiplyFewByEach", {
+/** What products with several B take. */
+const several = {
   first: "address",
   last: "address",
   entries: "address",
@@ -140,28 +136,46 @@ export const multiplyFewByEach: Func = func("multiplyFewByEach", {
   rows: "address",
   a: "address",
   depth: "address",
-}, ({ first, last, entries, entriesEnd, rows, a, depth }, local) => {
-  const [entry, start, end, from, to, apart, b, c, ldc] = locals(local, "address", 9);
-  const field = (i: number) => address.load32(entry, FLOAT * i), add = field(4);
-  return [
-    apart.set(address.shl(depth, 2)),
-    start.set(address.of(0)),
-    loop(entry, entries, entriesEnd, ENTRY * FLOAT, [
-      [end.set(field(0)), from.set(first), to.set(last)],
-      when(address.lt(from, start), from.set(start)),
-      when(address.lt(end, to), to.set(end)),
-      when(address.lt(from, to), [
-        [to.set(address.sub(to, from)), from.set(address.sub(from, start))],
-        b.set(address.add(address.shl(field(1), 2), address.mul(from, apart))),
-        c.set(address.shl(address.add(field(2), from), 2)),
-        ldc.set(address.shl(field(3), 2)),
-        when(
-          address.lt(rows, 3),
-          call(multiplyOneOrTwo, rows, to, a, apart, b, apart, depth, c, ldc, add),
-          call(multiplyFewRows, to, rows, a, depth, b, apart, c, ldc, add),
-        ),
+} as const;
+
+/** What is multiplied for a B: `width` columns of it, from `b` on. */
+type OfOne = Readonly<Record<"width" | "rows" | "a" | "depth" | "b" | "c" | "ldc" | "add", Value<"address">>>;
+
+/**
+ * Columns `first … last−1` of products with several B, whose columns are counted one B after the other. An entry is of five
+ * numbers: where B's columns end, a quarter of B's and of C's address, of C's row, and whether to add.
+ */
+export const byEach = (name: string, multiply: (one: OfOne) => Code): Func =>
+  func(name, several, ({ first, last, entries, entriesEnd, rows, a, depth }, local) => {
+    const [entry, start, end, from, to, b, c, ldc] = locals(local, "address", 8);
+    const field = (i: number) => address.load32(entry, FLOAT * i);
+    return [
+      start.set(address.of(0)),
+      loop(entry, entries, entriesEnd, ENTRY * FLOAT, [
+        [end.set(field(0)), from.set(first), to.set(last)],
+        when(address.lt(from, start), from.set(start)),
+        when(address.lt(end, to), to.set(end)),
+        when(address.lt(from, to), [
+          [to.set(address.sub(to, from)), from.set(address.sub(from, start))],
+          b.set(address.shl(address.add(field(1), address.mul(from, depth)), 2)),
+          c.set(address.shl(address.add(field(2), from), 2)),
+          ldc.set(address.shl(field(3), 2)),
+          multiply({ width: to, rows, a, depth, b, c, ldc, add: field(4) }),
+        ]),
+        start.set(end),
       ]),
-      start.set(end),
-    ]),
-  ];
-});
+    ];
+  });
+
+/** Products of up to 64 rows with several B of contiguous columns; one or two rows come as they lie, more in panels. */
+export const multiplyFewByEach: Func = byEach(
+  "multiplyFewByEach",
+  ({ width, rows, a, depth, b, c, ldc, add }) => {
+    const apart = address.shl(depth, 2);
+    return when(
+      address.lt(rows, 3),
+      call(multiplyOneOrTwo, rows, width, a, apart, b, apart, depth, c, ldc, add),
+      call(multiplyFewRows, width, rows, a, depth, b, apart, c, ldc, add),
+    );
+  },
+);

@@ -10,7 +10,7 @@
  * @see Goto & van de Geijn 2008, "Anatomy of high-performance matrix multiplication"
  */
 
-import { address, call, f32, func, type Local, loop, when } from "./assembler.ts";
+import { type Address, address, call, f32, func, type Local, loop, when } from "./assembler.ts";
 import type { Code, Func } from "./encode.ts";
 import { pack, packAny } from "./pack.ts";
 import { tile, TURNED } from "./tile.ts";
@@ -81,23 +81,26 @@ const copyTile = func("copyTile", {
   ]);
 });
 
+/** What the product of a packed panel of A and a block of B takes. */
+const panelOfRows = {
+  a: "address",
+  b: "address",
+  bStep: "address",
+  panelStep: "address",
+  width: "address",
+  depth: "address",
+  c: "address",
+  ldc: "address",
+  add: "address",
+} as const;
+
 /**
  * A panel of `rows` rows times all `width` columns of a block, several panels of B at a time where the rows are few.
  */
 function rowPanel(rows: number): Func {
   const wide = panelsAtOnce(rows);
   const [several, single] = [tile(rows, wide), tile(rows, 1)];
-  return func(`rowPanel${rows}`, {
-    a: "address",
-    b: "address",
-    bStep: "address",
-    panelStep: "address",
-    width: "address",
-    depth: "address",
-    c: "address",
-    ldc: "address",
-    add: "address",
-  }, ({ a, b, bStep, panelStep, width, depth, c, ldc, add }, local) => {
+  return func(`rowPanel${rows}`, panelOfRows, ({ a, b, bStep, panelStep, width, depth, c, ldc, add }, local) => {
     const [column, edge] = [local("address"), local("address")];
     const across = (tile: Func, panels: number): Code =>
       loop(column, column, address.and(width, -panels * NR), panels * NR, [
@@ -118,9 +121,45 @@ function rowPanel(rows: number): Func {
   });
 }
 
-/** How a panel of A is packed and multiplied, by number of its rows. */
-const rowPanels = Array.from({ length: MR }, (_, i) => i + 1)
-  .map((rows) => ({ rows, pack: rows < TURNED ? undefined : pack(rows), multiply: rowPanel(rows) }));
+const upToTile = Array.from({ length: MR }, (_, i) => i + 1);
+
+/** A panel of up to `MR` rows of A, packed. */
+export const packRows: Func = func("packRows", {
+  rows: "address",
+  from: "address",
+  across: "address", // bytes between rows
+  along: "address", // bytes between columns
+  depth: "address",
+  to: "address",
+}, ({ rows, from, across, along, depth, to }) =>
+  upToTile.map((n) =>
+    when(
+      address.eq(rows, n),
+      n < TURNED
+        ? call(packAny, from, across, along, rows, rows, depth, to)
+        : call(pack(n), from, across, along, depth, to),
+    )
+  ));
+
+const rowPanels = upToTile.map((rows) => ({ rows, multiply: rowPanel(rows) }));
+
+/** A packed panel of up to `MR` rows of A times all `width` columns of a block. */
+export const multiplyPanel: Func = func("multiplyPanel", { rows: "address", ...panelOfRows }, (
+  { rows, a, b, bStep, panelStep, width, depth, c, ldc, add },
+) =>
+  rowPanels.map((panel) =>
+    when(address.eq(rows, panel.rows), call(panel.multiply, a, b, bStep, panelStep, width, depth, c, ldc, add))
+  ));
+
+/** Sets how many rows the panel of A from `row` on has; the last rows are shared by two, as small tiles are slow. */
+export const setRows = (rows: Local<"address">, row: Address, last: Address): Code => [
+  rows.set(address.sub(last, row)),
+  when(
+    address.ge(rows, 2 * MR),
+    rows.set(address.of(MR)),
+    when(address.lt(MR, rows), rows.set(address.div(address.add(rows, 1), 2))),
+  ),
+];
 
 /** Rows and sizes of a product, and where its matrices are. */
 const product = {
@@ -152,21 +191,9 @@ const multiplyBlock: Func = func("multiplyBlock", product, (
   return loop(row, first, last, rows, [
     from.set(address.add(a, address.mul(row, across))),
     to.set(address.add(c, address.mul(row, ldc))),
-    rows.set(address.sub(last, row)),
-    // The last rows are shared by two tiles, as small ones are slow.
-    when(
-      address.ge(rows, 2 * MR),
-      rows.set(address.of(MR)),
-      when(address.lt(MR, rows), rows.set(address.div(address.add(rows, 1), 2))),
-    ),
-    rowPanels.map((panel) =>
-      when(address.eq(rows, panel.rows), [
-        panel.pack
-          ? call(panel.pack, from, across, along, depth, room)
-          : call(packAny, from, across, along, rows, rows, depth, room),
-        call(panel.multiply, room, b, bStep, panelStep, width, depth, to, ldc, add),
-      ])
-    ),
+    setRows(rows, row, last),
+    call(packRows, rows, from, across, along, depth, room),
+    call(multiplyPanel, rows, room, b, bStep, panelStep, width, depth, to, ldc, add),
   ]);
 });
 

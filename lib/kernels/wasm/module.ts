@@ -16,6 +16,7 @@ import { layerNorm, layerNormBackward } from "./layer_norm.ts";
 import { multiplyOneOrTwo } from "./one_or_two_rows.ts";
 import * as optimizer from "./optimizer.ts";
 import { roundRows } from "./pack.ts";
+import { multiplyPanelsByEach, packAllRows } from "./panels.ts";
 import * as rows from "./rows.ts";
 import { widens } from "./widen.ts";
 
@@ -32,6 +33,8 @@ const named = {
   multiplyFewRows,
   multiplyOneOrTwo,
   multiplyFewByEach,
+  multiplyPanelsByEach,
+  packAllRows,
   roundRows,
   attention: attention.attention,
   attentionBackward,

@@ -48,18 +48,22 @@ const openRoom = (): Room => ({
   entries: new Int32Array(buffer(), allocateForever(4 * ENTRY * MOST_LAYERS), ENTRY * MOST_LAYERS),
 });
 
-/** C ← A·B + beta·C: where the matrices are, and the bytes between their rows and columns. */
-interface Product {
+/** Of C ← A·B + beta·C all but B: where the matrices are, and the bytes between their rows and columns. */
+interface Sides {
   readonly m: number;
   readonly a: number;
   readonly aRow: number;
   readonly aColumn: number;
-  readonly b: number;
-  readonly bRow: number;
-  readonly bColumn: number;
   readonly c: number;
   readonly cRow: number;
   readonly beta: 0 | 1;
+}
+
+/** C ← A·B + beta·C. */
+interface Product extends Sides {
+  readonly b: number;
+  readonly bRow: number;
+  readonly bColumn: number;
 }
 
 /** Columns `column …` of B and C, and steps `start …` of k. */
@@ -90,7 +94,7 @@ function packed({ run }: Team, product: Product, group: Group): Panels {
 }
 
 /** Computes the group's columns of C, or adds the group's steps to them. */
-function multiply({ run }: Team, product: Product, group: Group & { readonly panels: Panels }): void {
+function multiply({ run }: Team, product: Sides, group: Group & { readonly panels: Panels }): void {
   const { rows } = opened ??= openRoom();
   const { column, width, start, depth, panels: [block, bStep, panelStep] } = group;
   const { m, aRow, aColumn, cRow, beta } = product;
@@ -187,26 +191,51 @@ export function multiplication(team: Team, at: (x: Floats) => number): Kernels<F
   };
 }
 
-/** `Kernels.linears`: with few rows one work, as several small ones would leave threads waiting for each other. */
+/** Bytes between the rows of a panel, and between panels, of a B of which all steps of k are packed. */
+const panelSteps = (k: number): readonly [bStep: number, panelStep: number] => [NR * 4, k * NR * 4];
+
+/** `Kernels.panels`: what `packed` does with a group, for all of W and to stay. */
+export function panelsOf({ run }: Team, at: (x: Floats) => number): NonNullable<Kernels<Floats>["panels"]> {
+  return (weight, outer, inner, out) => {
+    const row = inner * 4, args = [from(at(weight), row), row, 4, sizeOf(1), inner, from(at(out), row)];
+    run("packColumns", args, { units: outer, cost: COST.pack * inner, align: NR });
+  };
+}
+
+/**
+ * `Kernels.linears`: by the panels of the layers where all have them; with few rows one work, as several small ones would
+ * leave threads waiting for each other.
+ */
 export function linearLayers(
-  { run, kernels }: Team,
+  team: Team,
   at: (x: Floats) => number,
   gemm: Kernels<Floats>["gemm"],
 ): Kernels<Floats>["linears"] {
-  const each = oneByOne(gemm);
+  const { run, kernels } = team, each = oneByOne(gemm);
   return (m, k, x, layers) => {
     const n = layers.reduce((sum, { outer }) => sum + outer, 0);
-    const isWhole = layers.length > 1 && layers.length <= MOST_LAYERS &&
-      layers.every(({ outer }) => outer % FEW_COLUMNS === 0);
-    if (!isWhole || !areFew(m, k) || m * n * k <= SMALL_PRODUCT) return each(m, k, x, layers);
-    const { columns: panels, entries } = opened ??= openRoom();
+    const inPanels = layers.every(({ panels }) => panels !== undefined);
+    const isOne = layers.length <= MOST_LAYERS && m <= MOST_ROWS && m * k <= SHARED.floats &&
+      (inPanels || layers.length > 1 && areFew(m, k) && m * n * k > SMALL_PRODUCT &&
+          layers.every(({ outer }) => outer % FEW_COLUMNS === 0));
+    if (!isOne && !inPanels) return each(m, k, x, layers);
+    if (!isOne) {
+      for (const { panels, outer, y, beta } of layers) {
+        const sides = { m, a: at(x), aRow: 4 * k, aColumn: 4, c: at(y), cRow: 4 * outer, beta };
+        multiply(team, sides, { column: 0, width: outer, start: 0, depth: k, panels: [at(panels!), ...panelSteps(k)] });
+      }
+      return;
+    }
+    const { columns: room, entries } = opened ??= openRoom();
     let end = 0;
-    layers.forEach(({ weight, outer, y, beta }, i) =>
-      entries.set([end += outer, at(weight) / 4, at(y) / 4, outer, beta], ENTRY * i)
+    layers.forEach(({ weight, panels, outer, y, beta }, i) =>
+      entries.set([end += outer, at(inPanels ? panels! : weight) / 4, at(y) / 4, outer, beta], ENTRY * i)
     );
-    if (m > 2) kernels.packColumns(at(x), 4 * k, 4, m, k, panels);
     const { byteOffset } = entries, last = byteOffset + 4 * ENTRY * layers.length;
-    const args = [from(0, 1), upTo(0, 1), byteOffset, last, m, m > 2 ? panels : at(x), k];
-    run("multiplyFewByEach", args, fewWork(m, k, n));
+    const isAsItLies = m <= (inPanels ? 1 : 2);
+    if (!isAsItLies && inPanels) kernels.packAllRows(m, at(x), 4 * k, k, room);
+    else if (!isAsItLies) kernels.packColumns(at(x), 4 * k, 4, m, k, room);
+    const args = [from(0, 1), upTo(0, 1), byteOffset, last, m, isAsItLies ? at(x) : room, k];
+    run(inPanels ? "multiplyPanelsByEach" : "multiplyFewByEach", args, fewWork(m, k, n));
   };
 }
