@@ -33,9 +33,9 @@ function tableOf(title: string, works: readonly Row[], base: string): readonly s
   const bests = works.map(({ figures }) =>
     Math.max(...figures.filter(({ name }) => name.startsWith(base)).map(({ median }) => median))
   );
-  const head = works.map(({ work }) => {
+  const head = works.map(({ work, rounds }) => {
     const [, shape, size] = work.split(", ");
-    return `${SHAPES[shape as keyof typeof SHAPES]}, ${size}`;
+    return `${SHAPES[shape as keyof typeof SHAPES]}, ${size}; ${rounds === 1 ? "a turn" : `${rounds} turns`}`;
   });
   const cell = (name: string) => ({ figures }: Row, i: number): string => {
     const median = figures.find((figure) => figure.name === name)?.median;
@@ -57,9 +57,7 @@ export function speedBlock(evidence: SpeedEvidence): string {
   const busy = [load[0]!, loadAfter[0]!].map((x) => x.toFixed(0)).join(" and ");
   return [
     `${cpu}, ${cores} cores, deno ${deno}, torch ${torch}, transformers ${transformers}, TRL ${trl}; \`${command}\`. ` +
-    `Contestants took turns, ${of("DPO")[0]!.rounds} in DPO and ${
-      of("generation")[0]!.rounds
-    } in generation; in brackets the ratio to the best of PyTorch's own. ` +
+    `Contestants took turns; in brackets the ratio to the best of PyTorch's own. ` +
     `The machine had other work (load ${busy} before and after), so compare within a column.${
       note === undefined ? "" : ` ${note}`
     }`,
