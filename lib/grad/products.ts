@@ -78,5 +78,5 @@ export function multiplyByAll(
     if (isHalf(weight)) productsBy(weight, x.dtype).forward(rows, floats(x), y, beta);
     else inFloats.push({ weight: floats(weight), panels: panelsOf(weight), outer: weight.shape[0] as number, y, beta });
   });
-  kernels(x.dtype).linears(rows, inner, floats(x), inFloats);
+  if (inFloats.length > 0) kernels(x.dtype).linears(rows, inner, floats(x), inFloats);
 }

@@ -225,6 +225,7 @@ function grown(layers: number, empty: () => Tensor, known: Task["known"]): Cache
 
 /** A generation pass by pass: each draws a token for the samples that go on. */
 export function* passes(task: Task): Generator<void, void> {
+  checkParams(task.model.params, task.model.config);
   const end = prepared(task.model, task.plans.reduce((n, { limit }) => Math.max(n, limit), 0));
   try {
     yield* passesOf(task);
@@ -236,7 +237,6 @@ export function* passes(task: Task): Generator<void, void> {
 function* passesOf({ model, plans, options, all, known, onPass = () => {} }: Task): Generator<void, void> {
   const spec = checkSampling(options);
   const { config, params } = model;
-  checkParams(params, config);
   const { kvHeads, headDim } = config.attention;
   const { dtype } = params.norm;
   const { samples = 1 } = options;

@@ -63,6 +63,7 @@ Deno.test("work is cut at whole steps, from 0 to its end, into parts that are wo
   assertEquals(sizesOf(partsOf({ units: 10, cost: 3_800 }, 2)), [2, 2, 3, 3]); // of 38 µs, 6 at least
   assertEquals(sizesOf(partsOf({ units: 10, cost: 3_800 }, 4)), [3, 2, 3, 2]);
   assertEquals(sizesOf(partsOf({ units: 10, cost: 1e6, parts: 2 }, 2)), [3, 2, 3, 2]); // of a library equal ones
+  assertEquals(partsOf({ units: 10, cost: 3_800, parts: 2 }, 4).length, 1 + 4); // not five: as many for each thread
 });
 
 Deno.test("parts become smaller, so that nobody waits for a large one at the end, and are eight a thread at most", () => {

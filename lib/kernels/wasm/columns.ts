@@ -18,7 +18,7 @@ import {
   when,
 } from "./assembler.ts";
 import type { Code } from "./encode.ts";
-import { KC } from "./gemm.ts";
+import { atMost, KC } from "./gemm.ts";
 import { FLOAT } from "./vectors.ts";
 
 /** The numbers 0 … n−1. */
@@ -39,7 +39,7 @@ export function eachBlock(
     more.set(add),
     loop(k, 0, depth, KC, [
       steps.set(address.sub(depth, k)),
-      when(address.lt(KC, steps), steps.set(address.of(KC))),
+      atMost(steps, KC),
       body(k, steps, more),
       more.set(address.of(1)),
     ]),

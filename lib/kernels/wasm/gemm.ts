@@ -151,6 +151,10 @@ export const multiplyPanel: Func = func("multiplyPanel", { rows: "address", ...p
     when(address.eq(rows, panel.rows), call(panel.multiply, a, b, bStep, panelStep, width, depth, c, ldc, add))
   ));
 
+/** Lowers x to a limit. */
+export const atMost = (x: Local<"address">, limit: number): Code =>
+  when(address.lt(limit, x), x.set(address.of(limit)));
+
 /** Sets how many rows the panel of A from `row` on has; the last rows are shared by two, as small tiles are slow. */
 export const setRows = (rows: Local<"address">, row: Address, last: Address): Code => [
   rows.set(address.sub(last, row)),
@@ -204,7 +208,6 @@ export const multiplyRows: Func = func("multiplyRows", product, (
 ) => {
   const [column, columns, k, steps] = [local("address"), local("address"), local("address"), local("address")];
   const more = local("address");
-  const atMost = (x: Local<"address">, limit: number): Code => when(address.lt(limit, x), x.set(address.of(limit)));
   return loop(column, 0, width, NC, [
     [columns.set(address.sub(width, column)), atMost(columns, NC), more.set(add)],
     loop(k, 0, depth, KC, [

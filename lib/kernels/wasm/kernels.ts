@@ -8,7 +8,7 @@ import { attentions } from "./attentions.ts";
 import { unaryOps } from "./elementwise.ts";
 import type { Target } from "./encode.ts";
 import { compile, type Name } from "./module.ts";
-import { linearLayers, multiplication, panelsOf } from "./multiply.ts";
+import { linearLayers, multiplication, panelPacking } from "./multiply.ts";
 import { optimizers } from "./optimizer.ts";
 import { openTeam, type Team, type TeamOptions } from "./team.ts";
 import { type Argument, from, own, sizeOf, upTo } from "./work.ts";
@@ -202,7 +202,7 @@ export function wasmKernels(target: Target, options: TeamOptions = { threads: 1 
     name: "wasm",
     gemm,
     linears: linearLayers(team, at, gemm),
-    panels: panelsOf(team, at),
+    panels: panelPacking(team, at),
     ...elementwise(team),
     ...norms(team),
     ...tokens(team),

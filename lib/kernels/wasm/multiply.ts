@@ -83,15 +83,23 @@ const addressOf = ({ b, bRow, bColumn }: Product, { column, start }: Group): num
 /** The group's panels where B's rows can be read as they are. */
 const stored = (product: Product, group: Group): Panels => [addressOf(product, group), product.bRow, NR * 4];
 
-/** The group's panels, packed. */
-function packed({ run }: Team, product: Product, group: Group): Panels {
-  const { columns } = opened ??= openRoom();
-  const { bRow, bColumn } = product;
-  const { width, depth } = group;
-  const args = [from(addressOf(product, group), bColumn), bColumn, bRow, sizeOf(1), depth, from(columns, depth * 4)];
+/** Packed panels of `depth` steps of k. */
+const panelsAt = (at: number, depth: number): Panels => [at, NR * 4, depth * NR * 4];
+
+/** Packs columns of B, whose panels begin at `to`. */
+function pack(
+  { run }: Team,
+  { b, bRow, bColumn }: Pick<Product, "b" | "bRow" | "bColumn">,
+  { width, depth, to }: Pick<Group, "width" | "depth"> & { readonly to: number },
+): Panels {
+  const args = [from(b, bColumn), bColumn, bRow, sizeOf(1), depth, from(to, depth * 4)];
   run("packColumns", args, { units: width, cost: COST.pack * depth, align: NR });
-  return [columns, NR * 4, depth * NR * 4];
+  return panelsAt(to, depth);
 }
+
+/** The group's panels, packed into the room for them. */
+const packed = (team: Team, product: Product, group: Group): Panels =>
+  pack(team, { ...product, b: addressOf(product, group) }, { ...group, to: (opened ??= openRoom()).columns });
 
 /** Computes the group's columns of C, or adds the group's steps to them. */
 function multiply({ run }: Team, product: Sides, group: Group & { readonly panels: Panels }): void {
@@ -191,15 +199,10 @@ export function multiplication(team: Team, at: (x: Floats) => number): Kernels<F
   };
 }
 
-/** Bytes between the rows of a panel, and between panels, of a B of which all steps of k are packed. */
-const panelSteps = (k: number): readonly [bStep: number, panelStep: number] => [NR * 4, k * NR * 4];
-
 /** `Kernels.panels`: what `packed` does with a group, for all of W and to stay. */
-export function panelsOf({ run }: Team, at: (x: Floats) => number): NonNullable<Kernels<Floats>["panels"]> {
-  return (weight, outer, inner, out) => {
-    const row = inner * 4, args = [from(at(weight), row), row, 4, sizeOf(1), inner, from(at(out), row)];
-    run("packColumns", args, { units: outer, cost: COST.pack * inner, align: NR });
-  };
+export function panelPacking(team: Team, at: (x: Floats) => number): NonNullable<Kernels<Floats>["panels"]> {
+  return (weight, outer, inner, out) =>
+    void pack(team, { b: at(weight), bRow: 4, bColumn: 4 * inner }, { width: outer, depth: inner, to: at(out) });
 }
 
 /**
@@ -220,11 +223,10 @@ export function linearLayers(
           layers.every(({ outer }) => outer % FEW_COLUMNS === 0));
     if (!isOne && !inPanels) return each(m, k, x, layers);
     if (!isOne) {
-      for (const { panels, outer, y, beta } of layers) {
+      return layers.forEach(({ panels, outer, y, beta }) => {
         const sides = { m, a: at(x), aRow: 4 * k, aColumn: 4, c: at(y), cRow: 4 * outer, beta };
-        multiply(team, sides, { column: 0, width: outer, start: 0, depth: k, panels: [at(panels!), ...panelSteps(k)] });
-      }
-      return;
+        multiply(team, sides, { column: 0, width: outer, start: 0, depth: k, panels: panelsAt(at(panels!), k) });
+      });
     }
     const { columns: room, entries } = opened ??= openRoom();
     let end = 0;

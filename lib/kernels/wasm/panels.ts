@@ -5,11 +5,11 @@
  * An element is the same chain as in `gemm.ts`.
  */
 
-import { address, call, func, locals, loop, when } from "./assembler.ts";
+import { address, call, func, locals, loop } from "./assembler.ts";
 import { eachBlock } from "./columns.ts";
 import type { Func } from "./encode.ts";
 import { byEach } from "./few_rows.ts";
-import { multiplyPanel, NR, packRows, setRows, WIDEST } from "./gemm.ts";
+import { atMost, multiplyPanel, NR, packRows, setRows, WIDEST } from "./gemm.ts";
 import { FLOAT } from "./vectors.ts";
 
 /** All rows of A in panels, each with all steps of k. */
@@ -47,7 +47,7 @@ const multiplyPanels = func("multiplyPanels", {
     panelStep.set(address.mul(depth, NR * FLOAT)),
     loop(column, 0, width, columns, [
       columns.set(address.sub(width, column)),
-      when(address.lt(WIDEST, columns), columns.set(address.of(WIDEST))),
+      atMost(columns, WIDEST),
       eachBlock(local, { depth, add }, (k, steps, more) =>
         loop(row, 0, rows, n, [
           setRows(n, row, rows),

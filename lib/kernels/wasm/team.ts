@@ -7,7 +7,7 @@ import { buffer, memory } from "../address_space.ts";
 import { allocateForever } from "../memory.ts";
 import type { Name } from "./module.ts";
 import { openPace } from "./pace.ts";
-import { type Argument, PARTS, partsOf, SMALL, valueOf, WAKING, type Work } from "./work.ts";
+import { type Argument, from, PARTS, partsOf, SMALL, valueOf, WAKING, type Work } from "./work.ts";
 import {
   type Callee,
   type Desk,
@@ -97,11 +97,11 @@ interface Job {
 /** Writes a job down and wakes who sleeps. */
 function publish({ words, terms }: Desk, { kernel, args, bounds }: Job): void {
   args.forEach((arg, i) => {
-    const isMoving = typeof arg !== "number";
-    terms[TERMS * i] = isMoving ? arg.base : arg;
-    terms[TERMS * i + 1] = isMoving ? arg.first : 0;
-    terms[TERMS * i + 2] = isMoving ? arg.last : 0;
-    terms[TERMS * i + 3] = isMoving ? arg.thread : 0;
+    const { base, first, last, thread } = typeof arg === "number" ? from(arg, 0) : arg;
+    terms[TERMS * i] = base;
+    terms[TERMS * i + 1] = first;
+    terms[TERMS * i + 2] = last;
+    terms[TERMS * i + 3] = thread;
   });
   words.set(bounds, PLACE.bounds);
   words[PLACE.kernel] = kernel;

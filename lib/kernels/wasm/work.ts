@@ -76,14 +76,16 @@ export function partsOf(work: Work, threads: number): readonly number[] {
   const places = Math.ceil(units / align), least = Math.ceil(PART / (cost * align));
   const most = Math.max(Math.ceil(places / (4 * threads)), 2 * least);
   const bounds = [units];
-  for (let left = places, rounds = PARTS; left > 0; rounds--) {
-    // A part for each thread, in all half of what is left at most, and in the end all of it.
-    const isLast = parts !== undefined || rounds === 1 || left < 2 * least * threads;
-    const worth = Math.min(Math.max(Math.floor(left / least), 1), threads * (parts ?? 1));
-    const count = isLast && worth < threads ? worth : worth - worth % threads;
-    const taken = isLast ? left : count * Math.min(most, Math.floor(left / (2 * threads)));
+  let left = places;
+  const cut = (taken: number, count: number): void => {
     for (let i = 1; i <= count; i++) bounds.push((left - Math.ceil(i * taken / count)) * align);
     left -= taken;
+  };
+  // A part for each thread, in all half of what is left at most.
+  for (let round = 1; parts === undefined && round < PARTS && left >= 2 * least * threads; round++) {
+    cut(threads * Math.min(most, Math.floor(left / (2 * threads))), threads);
   }
+  const worth = Math.min(Math.max(Math.floor(left / least), 1), threads * (parts ?? 1));
+  cut(left, worth < threads ? worth : worth - worth % threads);
   return bounds.reverse();
 }
